@@ -1,0 +1,6 @@
+//! A strict, stateful, multi-account, multi-Region AWS on loopback.
+
+pub mod call;
+pub mod paging;
+pub mod services;
+pub mod world;

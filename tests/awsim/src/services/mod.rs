@@ -1,0 +1,42 @@
+//! The services, one folder or file each. Each has a `State`, and an `answer` that knows its operations.
+
+use crate::call::{Answer, AwsError, Call};
+use crate::world::World;
+
+pub mod account;
+pub mod cloudtrail;
+pub mod config;
+pub mod guardduty;
+pub mod iam;
+pub mod organizations;
+pub mod s3;
+pub mod securityhub;
+pub mod sts;
+
+/// Hands an authorized call to its service.
+pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
+    match call.service {
+        "account" => account::answer(world, call),
+        "cloudtrail" => cloudtrail::answer(world, call),
+        "config" => config::answer(world, call),
+        "guardduty" => guardduty::answer(world, call),
+        "iam" => iam::answer(world, call),
+        "organizations" => organizations::answer(world, call),
+        "s3" => s3::answer(world, call),
+        "securityhub" => securityhub::answer(world, call),
+        "sts" => sts::answer(world, call),
+        _ => Err(AwsError::not_built()),
+    }
+}
+
+/// The ARN that the call acts on, for policies; `*` where the service has no finer grain.
+pub fn resource(world: &World, call: &Call<'_>) -> String {
+    match call.service {
+        "cloudtrail" => cloudtrail::resource(world, call),
+        "iam" => iam::resource(world, call),
+        "organizations" => organizations::resource(world, call),
+        "s3" => s3::resource(world, call),
+        "sts" => sts::resource(world, call),
+        _ => "*".to_owned(),
+    }
+}
