@@ -58,6 +58,9 @@ impl State {
         false
     }
 
+    /// Switches trusted access on on behalf of another service (GuardDuty and Security Hub do that themselves).
+    pub fn enable_trusted_access(&mut self, _service_principal: &str, _now: Timestamp) {}
+
     /// Registers a delegated administrator on behalf of another service (GuardDuty and Security Hub do that themselves).
     pub fn register_delegated_administrator(&mut self, _account: AccountId, _service_principal: &str, _now: Timestamp) {}
 
