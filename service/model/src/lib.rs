@@ -1,1 +1,18 @@
+//! The words of the domain and every decision that Landfall takes.
+//!
+//! Nothing here does I/O, waits, or asks what time it is: a moment is an argument. So each rule can be read, tested
+//! and trusted by itself, in milliseconds.
 
+pub mod account;
+pub mod asset;
+pub mod baseline;
+pub mod cell;
+pub mod cloud_error;
+pub mod control;
+pub mod creation;
+pub mod event;
+pub mod ids;
+pub mod landing_zone;
+pub mod place;
+pub mod request;
+pub mod scp;

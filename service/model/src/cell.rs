@@ -1,0 +1,266 @@
+//! A cell: one control on one target in one Region, what was last seen of it, and what that means.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cloud_error::{Help, StoredError};
+use crate::ids::{ControlId, Region, Revision};
+
+/// Reconciles in a row without getting in sync after which a cell counts as stuck.
+pub const STUCK_AFTER: u32 = 10;
+
+/// Which cell of a target. Cells that are not regional stand under the home Region.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CellKey {
+    pub region: Region,
+    pub control: ControlId,
+}
+
+impl fmt::Display for CellKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.control, self.region)
+    }
+}
+
+/// What is remembered of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    pub key: CellKey,
+    /// The desired state that the rest was compared with.
+    pub revision: Revision,
+    /// `false` from before a mutating call until AWS was looked at again: what is there may be anything.
+    pub known: bool,
+    /// What AWS had at `observed_at`, in the control's words.
+    pub observed: Option<Value>,
+    pub observed_at: Option<Timestamp>,
+    /// What would have to change, as sentences; empty when observed is as desired.
+    pub drift: Vec<String>,
+    /// Since when it differs.
+    pub drifted_since: Option<Timestamp>,
+    /// The control that has to be in sync first.
+    pub waiting_for: Option<ControlId>,
+    /// Why the last look or change failed.
+    pub error: Option<StoredError>,
+    /// Looks since it was last in sync.
+    pub attempts: u32,
+    /// When it is worth looking again.
+    pub due_at: Timestamp,
+}
+
+impl Cell {
+    /// A cell that nobody has looked at.
+    pub fn unseen(key: CellKey, revision: Revision, due_at: Timestamp) -> Self {
+        Cell {
+            key,
+            revision,
+            known: false,
+            observed: None,
+            observed_at: None,
+            drift: Vec::new(),
+            drifted_since: None,
+            waiting_for: None,
+            error: None,
+            attempts: 0,
+            due_at,
+        }
+    }
+
+    /// What the cell's fields mean together. Derived here and nowhere else: API, pages, command line and metrics ask this.
+    pub fn status(&self) -> CellStatus {
+        if let Some(control) = &self.waiting_for {
+            return CellStatus::Waiting {
+                on: control.clone(),
+            };
+        }
+        if let Some(error) = &self.error {
+            return match error.kind.help() {
+                Help::Nobody if self.attempts >= STUCK_AFTER => CellStatus::Stuck,
+                Help::Nobody => CellStatus::Converging,
+                Help::Requester | Help::PlatformTeam | Help::AwsSupport => CellStatus::Blocked {
+                    error: error.clone(),
+                },
+            };
+        }
+        if !self.known {
+            return CellStatus::Unknown;
+        }
+        if self.drift.is_empty() {
+            return CellStatus::InSync;
+        }
+        match self.attempts {
+            0 => CellStatus::Drifted,
+            n if n >= STUCK_AFTER => CellStatus::Stuck,
+            _ => CellStatus::Converging,
+        }
+    }
+}
+
+/// The meaning of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum CellStatus {
+    InSync,
+    /// It differs and nothing was tried yet.
+    Drifted,
+    /// Being put right: what is wrong passes by itself or is being changed.
+    Converging,
+    /// Another control has to be in sync first.
+    Waiting {
+        on: ControlId,
+    },
+    /// Somebody has to do something.
+    Blocked {
+        error: StoredError,
+    },
+    /// It should have got in sync long ago.
+    Stuck,
+    /// It may be anything: never looked at, or a change was begun and its end was not seen.
+    Unknown,
+}
+
+impl CellStatus {
+    pub const NAMES: [&'static str; 7] = [
+        "in_sync",
+        "drifted",
+        "converging",
+        "waiting",
+        "blocked",
+        "stuck",
+        "unknown",
+    ];
+
+    /// The word in JSON and in a metric's label.
+    pub fn name(&self) -> &'static str {
+        match self {
+            CellStatus::InSync => "in_sync",
+            CellStatus::Drifted => "drifted",
+            CellStatus::Converging => "converging",
+            CellStatus::Waiting { .. } => "waiting",
+            CellStatus::Blocked { .. } => "blocked",
+            CellStatus::Stuck => "stuck",
+            CellStatus::Unknown => "unknown",
+        }
+    }
+
+    /// The cells of a grid are drawn with one character each.
+    pub fn symbol(&self) -> char {
+        match self {
+            CellStatus::InSync => '●',
+            CellStatus::Drifted => '◐',
+            CellStatus::Converging => '◔',
+            CellStatus::Waiting { .. } => '○',
+            CellStatus::Blocked { .. } => '✗',
+            CellStatus::Stuck => '!',
+            CellStatus::Unknown => '·',
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud_error::CloudErrorKind;
+
+    fn cell() -> Cell {
+        let key = CellKey {
+            region: "eu-west-1".parse().unwrap(),
+            control: "config.recorder".parse().unwrap(),
+        };
+        Cell::unseen(key, Revision::of(b"1"), Timestamp::UNIX_EPOCH)
+    }
+
+    fn error(kind: CloudErrorKind) -> Option<StoredError> {
+        Some(StoredError {
+            kind,
+            operation: "config:PutConfigurationRecorder".to_owned(),
+            message: "no".to_owned(),
+            request_id: None,
+        })
+    }
+
+    #[test]
+    fn status_follows_from_the_fields() {
+        let drift = vec!["start the recorder".to_owned()];
+        let looked = Cell {
+            known: true,
+            ..cell()
+        };
+        for (expected, cell) in [
+            ("unknown", cell()),
+            ("in_sync", looked.clone()),
+            (
+                "drifted",
+                Cell {
+                    drift: drift.clone(),
+                    ..looked.clone()
+                },
+            ),
+            (
+                "converging",
+                Cell {
+                    drift: drift.clone(),
+                    attempts: 1,
+                    ..looked.clone()
+                },
+            ),
+            (
+                "stuck",
+                Cell {
+                    drift: drift.clone(),
+                    attempts: STUCK_AFTER,
+                    ..looked.clone()
+                },
+            ),
+            (
+                "unknown",
+                Cell {
+                    known: false,
+                    drift: drift.clone(),
+                    attempts: 1,
+                    ..looked.clone()
+                },
+            ),
+            (
+                "converging",
+                Cell {
+                    error: error(CloudErrorKind::NotReady),
+                    attempts: 1,
+                    ..looked.clone()
+                },
+            ),
+            (
+                "stuck",
+                Cell {
+                    error: error(CloudErrorKind::Unavailable),
+                    attempts: STUCK_AFTER,
+                    ..looked.clone()
+                },
+            ),
+            (
+                "blocked",
+                Cell {
+                    error: error(CloudErrorKind::AccessDenied),
+                    attempts: 1,
+                    ..looked.clone()
+                },
+            ),
+            (
+                "waiting",
+                Cell {
+                    waiting_for: Some("iam.service-linked-roles".parse().unwrap()),
+                    ..looked
+                },
+            ),
+        ] {
+            assert_eq!(cell.status().name(), expected, "{cell:?}");
+            assert!(CellStatus::NAMES.contains(&cell.status().name()));
+            assert_eq!(
+                serde_json::to_value(cell.status()).unwrap()["status"],
+                expected
+            );
+        }
+    }
+}

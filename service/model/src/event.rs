@@ -1,0 +1,51 @@
+//! One line of history. Events are appended, never changed: they are the product's memory.
+
+use serde::{Deserialize, Serialize};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Somebody asked for an account.
+    Requested,
+    Approved,
+    Rejected,
+    Cancelled,
+    /// A failed request was corrected and tried again.
+    Retried,
+    /// An account entered a phase.
+    PhaseEntered,
+    /// A step of vending was done.
+    StepDone,
+    /// A cell differs from its baseline.
+    DriftFound,
+    /// A change was applied to a cell.
+    ChangeApplied,
+    /// A cell is as its baseline wants it.
+    InSync,
+    /// AWS refused or failed.
+    Failed,
+    Paused,
+    Resumed,
+}
+
+impl EventKind {
+    /// The word in the database and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            EventKind::Requested => "requested",
+            EventKind::Approved => "approved",
+            EventKind::Rejected => "rejected",
+            EventKind::Cancelled => "cancelled",
+            EventKind::Retried => "retried",
+            EventKind::PhaseEntered => "phase_entered",
+            EventKind::StepDone => "step_done",
+            EventKind::DriftFound => "drift_found",
+            EventKind::ChangeApplied => "change_applied",
+            EventKind::InSync => "in_sync",
+            EventKind::Failed => "failed",
+            EventKind::Paused => "paused",
+            EventKind::Resumed => "resumed",
+        }
+    }
+}

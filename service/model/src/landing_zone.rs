@@ -1,0 +1,368 @@
+//! The landing zone: what the organization as a whole is to look like. One TOML file, read at start, wrong or right as a whole.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, Email, OuPath, Region, Revision};
+
+/// The settings of `landing-zone.toml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LandingZone {
+    /// The organization's management account.
+    pub management_account: AccountId,
+    /// Where what exists once is kept: the organization trail, the log bucket, the Config aggregator, global IAM types.
+    pub home_region: Region,
+    /// Every Region in which accounts carry their baseline.
+    pub governed_regions: Vec<Region>,
+    #[serde(default)]
+    pub roles: Roles,
+    pub accounts: FoundationAccounts,
+    /// How a root e-mail is made for a request that names none; `{id}` stands for a part of the request's id.
+    pub email_template: String,
+    #[serde(default)]
+    pub membership: Membership,
+    pub log_archive: LogArchive,
+    /// Where a new account waits until its baseline is on.
+    pub quarantine: OuPath,
+    /// Where closed accounts go.
+    pub suspended: OuPath,
+    #[serde(rename = "organizational_unit")]
+    pub organizational_units: Vec<OrganizationalUnit>,
+}
+
+/// The names of the roles that Landfall works with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Roles {
+    /// Assumed in the management account; the process's own credentials may do nothing else.
+    pub management: String,
+    /// Assumed in every member account; `CreateAccount` makes it.
+    pub execution: String,
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        Roles {
+            management: "LandfallManagement".to_owned(),
+            execution: "LandfallExecution".to_owned(),
+        }
+    }
+}
+
+/// The accounts that the landing zone itself needs. Landfall vends them when they are missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoundationAccounts {
+    pub log_archive: FoundationAccount,
+    pub security: FoundationAccount,
+}
+
+/// A foundation account is recognized by its root e-mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FoundationAccount {
+    pub name: String,
+    pub email: Email,
+    pub organizational_unit: OuPath,
+}
+
+/// How GuardDuty and Security Hub get an account as a member.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Membership {
+    /// The security account is delegated administrator and takes members by itself.
+    #[default]
+    Organization,
+    /// The security account invites by root e-mail and the member accepts.
+    Invitation,
+}
+
+/// The bucket in the log archive account that the trail and Config write to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogArchive {
+    /// Its name; `{account}` stands for the log archive account's id, which keeps it unique in the world.
+    pub bucket: String,
+}
+
+/// An organizational unit, what its accounts must have, and who must agree to a new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationalUnit {
+    pub path: OuPath,
+    /// The baseline of the accounts in it.
+    #[serde(default = "OrganizationalUnit::foundation")]
+    pub baseline: String,
+    /// Whether engineers may ask for accounts in it.
+    #[serde(default)]
+    pub requestable: bool,
+    /// Whether somebody must approve a request first.
+    #[serde(default)]
+    pub approval: bool,
+}
+
+impl OrganizationalUnit {
+    fn foundation() -> String {
+        "foundation".to_owned()
+    }
+}
+
+/// What is wrong with a settings file: the rule, and where the parser could tell, line and column.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{}: {rule}", .line.map(|line| format!(":{line}")).unwrap_or_default())]
+pub struct SettingsError {
+    pub file: String,
+    pub line: Option<usize>,
+    pub rule: String,
+}
+
+impl SettingsError {
+    pub(crate) fn parse(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        let line = error.span().map(|span| line_of(text, span.start));
+        SettingsError {
+            file: file.to_owned(),
+            line,
+            rule: error.message().to_owned(),
+        }
+    }
+
+    /// A rule that a well-formed file breaks; the line is that of the first place where `needle` stands.
+    pub(crate) fn rule(file: &str, text: &str, needle: &str, rule: impl Into<String>) -> Self {
+        let line = (!needle.is_empty())
+            .then(|| text.find(needle))
+            .flatten()
+            .map(|start| line_of(text, start));
+        SettingsError {
+            file: file.to_owned(),
+            line,
+            rule: rule.into(),
+        }
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset.min(text.len())]
+        .iter()
+        .filter(|b| **b == b'\n')
+        .count()
+        + 1
+}
+
+impl LandingZone {
+    /// Reads and checks the file's text; `file` is its name for messages.
+    pub fn parse(file: &str, text: &str) -> Result<Self, SettingsError> {
+        let zone: LandingZone =
+            toml::from_str(text).map_err(|error| SettingsError::parse(file, text, &error))?;
+        zone.check(file, text)?;
+        Ok(zone)
+    }
+
+    fn check(&self, file: &str, text: &str) -> Result<(), SettingsError> {
+        let broken =
+            |needle: &str, rule: String| Err(SettingsError::rule(file, text, needle, rule));
+        let mut regions = BTreeSet::new();
+        for region in &self.governed_regions {
+            if !regions.insert(region) {
+                return broken(
+                    region.as_str(),
+                    format!("governed_regions names {region} twice"),
+                );
+            }
+        }
+        if !regions.contains(&self.home_region) {
+            return broken(
+                "home_region",
+                format!(
+                    "home_region {} is not one of governed_regions; add it there",
+                    self.home_region
+                ),
+            );
+        }
+        let mut units = BTreeSet::new();
+        for unit in &self.organizational_units {
+            if !units.insert(&unit.path) {
+                return broken(
+                    unit.path.as_str(),
+                    format!("the organizational unit {} is there twice", unit.path),
+                );
+            }
+        }
+        for unit in &self.organizational_units {
+            if let Some(parent) = unit.path.parent().filter(|parent| !units.contains(parent)) {
+                return broken(
+                    unit.path.as_str(),
+                    format!(
+                        "the organizational unit {} stands below {parent}, which has no entry of its own",
+                        unit.path
+                    ),
+                );
+            }
+        }
+        let places = [
+            ("quarantine", &self.quarantine),
+            ("suspended", &self.suspended),
+            (
+                "accounts.log_archive.organizational_unit",
+                &self.accounts.log_archive.organizational_unit,
+            ),
+            (
+                "accounts.security.organizational_unit",
+                &self.accounts.security.organizational_unit,
+            ),
+        ];
+        for (setting, path) in places {
+            if !units.contains(path) {
+                return broken(
+                    path.as_str(),
+                    format!("{setting} is {path}, which is not among the organizational units"),
+                );
+            }
+        }
+        if self.accounts.log_archive.email == self.accounts.security.email {
+            return broken(
+                self.accounts.security.email.as_str(),
+                "the log archive and the security account need different e-mails".to_owned(),
+            );
+        }
+        if !self.email_template.contains("{id}") {
+            return broken(
+                "email_template",
+                "email_template needs {id}, or every account would have the same e-mail".to_owned(),
+            );
+        }
+        if self.generated_email("0123456789ab").is_err() {
+            return broken(
+                "email_template",
+                format!(
+                    "email_template `{}` does not make an e-mail that AWS accepts (at most 64 characters)",
+                    self.email_template
+                ),
+            );
+        }
+        for (setting, name) in [
+            ("roles.management", &self.roles.management),
+            ("roles.execution", &self.roles.execution),
+        ] {
+            let valid = (1..=64).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
+            if !valid {
+                return broken(
+                    name,
+                    format!(
+                        "{setting} is not a role name: at most 64 of letters, digits and _+=,.@-"
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// The OU of a path.
+    pub fn unit(&self, path: &OuPath) -> Option<&OrganizationalUnit> {
+        self.organizational_units
+            .iter()
+            .find(|unit| unit.path == *path)
+    }
+
+    /// The OUs that engineers may ask for.
+    pub fn requestable_units(&self) -> Vec<&OuPath> {
+        self.organizational_units
+            .iter()
+            .filter(|unit| unit.requestable)
+            .map(|unit| &unit.path)
+            .collect()
+    }
+
+    /// The root e-mail of a request that names none.
+    pub fn generated_email(&self, id: &str) -> Result<Email, crate::ids::BadName> {
+        self.email_template.replace("{id}", id).parse()
+    }
+
+    /// The log bucket's name once the log archive account exists.
+    pub fn log_bucket(&self, log_archive: &AccountId) -> String {
+        self.log_archive
+            .bucket
+            .replace("{account}", log_archive.as_str())
+    }
+
+    /// What the landing zone says, as a revision.
+    pub fn revision(&self) -> Revision {
+        let content = serde_json::to_vec(self).expect("a landing zone is plain data");
+        Revision::of(&content)
+    }
+
+    /// Words that stand for lists in SCP documents.
+    pub fn tokens(&self) -> BTreeMap<&'static str, Vec<String>> {
+        BTreeMap::from([(
+            "${governed_regions}",
+            self.governed_regions
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        )])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../deploy/landing-zone.toml");
+
+    #[test]
+    fn the_example_is_right_and_governs_seventeen_regions() {
+        let zone = LandingZone::parse("landing-zone.toml", EXAMPLE).unwrap();
+        assert_eq!(zone.governed_regions.len(), 17);
+        for path in [
+            "Restricted",
+            "Admin",
+            "Applications/Production",
+            "Applications/Development",
+            "Applications/Sandbox",
+            "Quarantine",
+            "Suspended",
+        ] {
+            assert!(zone.unit(&path.parse().unwrap()).is_some(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line() {
+        for (from, to, rule) in [
+            (
+                "home_region = \"us-east-1\"",
+                "home_region = \"ap-east-1\"",
+                "not one of governed_regions",
+            ),
+            (
+                "home_region",
+                "home_reggion",
+                "unknown field `home_reggion`",
+            ),
+            (
+                "quarantine = \"Quarantine\"",
+                "quarantine = \"Nowhere\"",
+                "not among the organizational units",
+            ),
+            ("{id}", "id", "needs {id}"),
+            ("\"us-east-2\"", "\"us-east-1\"", "twice"),
+            (
+                "path = \"Applications\"",
+                "path = \"Apps\"",
+                "which has no entry of its own",
+            ),
+            ("\"111111111111\"", "\"11111\"", "twelve digits"),
+        ] {
+            assert!(EXAMPLE.contains(from), "{from}");
+            let error =
+                LandingZone::parse("landing-zone.toml", &EXAMPLE.replace(from, to)).unwrap_err();
+            assert!(error.rule.contains(rule), "{from} -> {to}: {error}");
+            assert!(error.line.is_some(), "{error}");
+        }
+    }
+}

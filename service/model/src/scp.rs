@@ -1,0 +1,162 @@
+//! The service control policies that the landing zone attaches: which documents, and where.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{OuPath, Revision};
+use crate::landing_zone::{LandingZone, SettingsError};
+
+/// What Landfall's policies are called in AWS: this in front of the file's name. What does not begin so is not ours and
+/// is never touched.
+pub const PREFIX: &str = "landfall-";
+
+/// AWS's own policy, attached to everything as soon as SCPs are on.
+pub const FULL_AWS_ACCESS: &str = "FullAWSAccess";
+
+/// Where policies are attached.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScpTarget {
+    Root,
+    Unit(OuPath),
+}
+
+/// Documents and attachments, checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScpSet {
+    /// Minified documents by their name in AWS.
+    pub documents: BTreeMap<String, String>,
+    /// The names of the policies of each target.
+    pub attachments: BTreeMap<ScpTarget, Vec<String>>,
+}
+
+/// What AWS allows (Organizations quotas, since May 2026).
+#[derive(Clone, Copy, Debug)]
+pub struct ScpLimits {
+    pub characters: usize,
+    pub attached: usize,
+}
+
+impl Default for ScpLimits {
+    fn default() -> Self {
+        ScpLimits {
+            characters: 10_240,
+            attached: 10,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attachments {
+    #[serde(default)]
+    root: Vec<String>,
+    #[serde(default)]
+    units: BTreeMap<OuPath, Vec<String>>,
+}
+
+impl ScpSet {
+    /// Reads `attachments.toml` and the documents, given as (file name, text), with the landing zone's words filled in.
+    pub fn parse(
+        attachments: &str,
+        documents: &[(String, String)],
+        zone: &LandingZone,
+        limits: ScpLimits,
+    ) -> Result<Self, SettingsError> {
+        const FILE: &str = "scp/attachments.toml";
+        let broken =
+            |needle: &str, rule: String| Err(SettingsError::rule(FILE, attachments, needle, rule));
+        let mut set = ScpSet::default();
+        for (file, text) in documents {
+            let wrong = |rule: String| SettingsError::rule(file, text, "", rule);
+            let mut document: Value =
+                serde_json::from_str(text).map_err(|error| SettingsError {
+                    file: file.clone(),
+                    line: Some(error.line()),
+                    rule: error.to_string(),
+                })?;
+            expand(&mut document, zone);
+            let minified = document.to_string();
+            //LP landfall_policy::Policy::parse(&minified).map_err(|error| wrong(error.to_string()))?;
+            if minified.chars().count() > limits.characters {
+                return Err(wrong(format!(
+                    "has {} characters without white space; AWS takes {}",
+                    minified.chars().count(),
+                    limits.characters
+                )));
+            }
+            let name = file
+                .trim_end_matches(".json")
+                .rsplit('/')
+                .next()
+                .unwrap_or(file);
+            set.documents.insert(format!("{PREFIX}{name}"), minified);
+        }
+        let parsed: Attachments = toml::from_str(attachments)
+            .map_err(|error| SettingsError::parse(FILE, attachments, &error))?;
+        let targets = std::iter::once((ScpTarget::Root, parsed.root)).chain(
+            parsed
+                .units
+                .into_iter()
+                .map(|(path, names)| (ScpTarget::Unit(path), names)),
+        );
+        for (target, names) in targets {
+            if let ScpTarget::Unit(path) = &target
+                && zone.unit(path).is_none()
+            {
+                return broken(
+                    path.as_str(),
+                    format!("the landing zone has no organizational unit {path}"),
+                );
+            }
+            if names.len() + 1 > limits.attached {
+                return broken(
+                    "",
+                    format!(
+                        "{target:?} gets {} policies and FullAWSAccess; AWS takes {}",
+                        names.len(),
+                        limits.attached
+                    ),
+                );
+            }
+            let mut ours = Vec::new();
+            for name in names {
+                let full = format!("{PREFIX}{name}");
+                if !set.documents.contains_key(&full) {
+                    return broken(&name, format!("there is no scp/{name}.json"));
+                }
+                ours.push(full);
+            }
+            set.attachments.insert(target, ours);
+        }
+        Ok(set)
+    }
+
+    pub fn revision(&self) -> Revision {
+        let content = format!("{:?}{:?}", self.documents, self.attachments);
+        Revision::of(content.as_bytes())
+    }
+}
+
+/// Puts the landing zone's lists where a document names them: an element `"${governed_regions}"` becomes the Regions.
+fn expand(value: &mut Value, zone: &LandingZone) {
+    match value {
+        Value::Array(items) => {
+            let tokens = zone.tokens();
+            *items = std::mem::take(items)
+                .into_iter()
+                .flat_map(
+                    |item| match item.as_str().and_then(|word| tokens.get(word)) {
+                        Some(list) => list.iter().cloned().map(Value::String).collect(),
+                        None => vec![item],
+                    },
+                )
+                .collect();
+            items.iter_mut().for_each(|item| expand(item, zone));
+        }
+        Value::Object(members) => members.values_mut().for_each(|member| expand(member, zone)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
