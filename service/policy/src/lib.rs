@@ -1,5 +1,43 @@
-//! The IAM policy language.
+//! The IAM policy language: parse a document, check it, write it small, and decide requests with it.
+//!
+//! ```text
+//! text ─parse─▶ Policy ─evaluate(request)─▶ Verdict          one document alone
+//!                  └──── Layers ─decide(request)─▶ Decision  everything that has a say, in AWS's order
+//! ```
+//!
+//! A [`Policy`] is compiled when it is parsed: action patterns are folded to lower case, wildcards and
+//! variables are taken apart, and numbers, dates and address ranges are read. So a document that
+//! parses cannot fail later, and evaluating it neither fails nor panics.
+//!
+//! What the language means is AWS's to say: the *IAM JSON policy reference* and *Policy evaluation logic*
+//! in the IAM User Guide. Where those leave room, the doc comment of the item concerned says what we took.
 
-/// A policy document.
-#[derive(Clone, Debug)]
-pub struct Policy;
+mod condition;
+mod context;
+mod decide;
+mod document;
+mod element;
+mod error;
+mod evaluate;
+mod expand;
+mod glob;
+mod operand;
+mod principal;
+mod session;
+mod statement;
+mod validate;
+mod variables;
+
+pub use condition::{Condition, Quantifier};
+pub use context::Context;
+pub use decide::{Decision, Denial, Layer, Layers, Miss, Reason, StatementRef, decide};
+pub use document::{Policy, Version};
+pub use error::PolicyError;
+pub use evaluate::{Request, Verdict};
+pub use expand::expand_list;
+pub use glob::Glob;
+pub use principal::{PrincipalElement, PrincipalKind, PrincipalType, PrincipalView, Reach};
+pub use session::allow_actions;
+pub use statement::{Effect, Selection, Statement};
+pub use validate::Kind;
+pub use variables::Template;
