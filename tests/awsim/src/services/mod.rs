@@ -10,6 +10,8 @@ pub mod guardduty;
 pub mod iam;
 pub mod organizations;
 pub mod s3;
+#[cfg(test)]
+pub(crate) mod scene;
 pub mod securityhub;
 pub mod sts;
 
