@@ -82,6 +82,12 @@ impl World {
         self.random.random_range(0..bound)
     }
 
+    /// Carries out what services finish on their own and has come due by `now`: accounts that are created or closed,
+    /// Regions that are enabled. To be called before a call is authorized.
+    pub fn settle(&mut self, now: Timestamp) {
+        organizations::settle(self, now);
+    }
+
     /// Whether an account answers calls at all: it exists, is not closed or suspended, and the Region is enabled in it.
     pub fn answers(&self, account: AccountId, region: Region) -> bool {
         self.organizations.is_active(account) && self.account.region_enabled(account, region)

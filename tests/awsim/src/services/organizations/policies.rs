@@ -1,0 +1,221 @@
+//! Service control policies as documents.
+//!
+//! The document is kept as it was sent, because AWS measures it so, and parsed once, because every call of a member
+//! account is decided by it.
+
+use std::sync::Arc;
+
+use landfall_policy::{Kind, Policy, PolicyError};
+use serde_json::{Value, json};
+
+use super::{State, constraint, invalid, page, tags};
+use crate::call::{Answer, AwsError, Call};
+use crate::world::{MANAGEMENT_ACCOUNT, World};
+
+/// The one policy type that awsim has built.
+pub(super) const SCP: &str = "SERVICE_CONTROL_POLICY";
+/// The policy that AWS attaches everywhere, so that SCPs deny nothing until someone says so.
+pub(super) const FULL_ACCESS: &str = "p-FullAWSAccess";
+/// Quota: characters of a document as it was sent, white space and all (since 2026-05-15; 5,120 before).
+const LONGEST: usize = 10_240;
+/// Quota: SCPs in an organization.
+const MOST_POLICIES: usize = 10_000;
+
+pub(super) struct Document {
+    pub(super) name: String,
+    pub(super) description: String,
+    content: String,
+    pub(super) parsed: Arc<Policy>,
+    pub(super) aws_managed: bool,
+}
+
+/// `CreatePolicy`. It does not ask whether the policy type is enabled; attaching does.
+pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
+    built(call.required("Type"))?;
+    let (name, content) = (call.required("Name"), call.required("Content"));
+    let parsed = parse(content)?;
+    let tags = tags::read(call)?;
+    let state = &world.organizations;
+    state.free_policy_name(name)?;
+    if state.policies.len() > MOST_POLICIES {
+        return Err(constraint(
+            "POLICY_NUMBER_LIMIT_EXCEEDED",
+            "You have exceeded the number of policies in an organization.",
+        ));
+    }
+    let document = Document {
+        name: name.to_owned(),
+        description: call.required("Description").to_owned(),
+        content: content.to_owned(),
+        parsed,
+        aws_managed: false,
+    };
+    let id = format!("p-{}", world.random_id(8));
+    let state = &mut world.organizations;
+    state.policies.insert(id.clone(), document);
+    state.set_tags(&id, tags);
+    Ok(state.policy_view(&id))
+}
+
+/// Refuses the policy types that awsim has not built.
+pub(super) fn built(policy_type: &str) -> Result<(), AwsError> {
+    if policy_type == SCP {
+        Ok(())
+    } else {
+        Err(AwsError::not_built())
+    }
+}
+
+/// A document within the quota and the grammar.
+fn parse(content: &str) -> Result<Arc<Policy>, AwsError> {
+    if content.chars().count() > LONGEST {
+        return Err(constraint(
+            "POLICY_CONTENT_LIMIT_EXCEEDED",
+            "You've exceeded the policy size limit.",
+        ));
+    }
+    let malformed = |error: PolicyError| {
+        let message = "The provided policy document does not meet the requirements of the specified policy type.";
+        AwsError::new(
+            "MalformedPolicyDocumentException",
+            format!("{message} {error}"),
+        )
+    };
+    let policy = Policy::parse(content).map_err(malformed)?;
+    policy.validate(Kind::ServiceControl).map_err(malformed)?;
+    Ok(Arc::new(policy))
+}
+
+impl State {
+    /// The policy that is there before anyone writes one.
+    pub(super) fn add_full_access(&mut self) {
+        let content = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+        let document = Document {
+            name: "FullAWSAccess".to_owned(),
+            description: "Allows access to every operation".to_owned(),
+            content: content.to_owned(),
+            parsed: parse(content).expect("the text above is a policy"),
+            aws_managed: true,
+        };
+        self.policies.insert(FULL_ACCESS.to_owned(), document);
+    }
+
+    pub(super) fn policy(&self, id: &str) -> Result<&Document, AwsError> {
+        let message = "We can't find a policy with the PolicyId that you specified.";
+        self.policies
+            .get(id)
+            .ok_or_else(|| AwsError::new("PolicyNotFoundException", message))
+    }
+
+    /// A policy that its organization may change.
+    fn own_policy(&self, id: &str) -> Result<(), AwsError> {
+        if self.policy(id)?.aws_managed {
+            return Err(invalid(
+                "IMMUTABLE_POLICY",
+                "You can't modify an AWS managed policy.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn free_policy_name(&self, name: &str) -> Result<(), AwsError> {
+        if self.policies.values().any(|policy| policy.name == name) {
+            return Err(AwsError::new(
+                "DuplicatePolicyException",
+                "A policy with the same name already exists.",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn policy_arn(&self, id: &str) -> String {
+        if self
+            .policies
+            .get(id)
+            .is_some_and(|policy| policy.aws_managed)
+        {
+            return format!("arn:aws:organizations::aws:policy/service_control_policy/{id}");
+        }
+        format!(
+            "arn:aws:organizations::{MANAGEMENT_ACCOUNT}:policy/{}/service_control_policy/{id}",
+            self.id
+        )
+    }
+
+    pub(super) fn policy_summary(&self, id: &str) -> Value {
+        self.policies.get(id).map_or(Value::Null, |policy| {
+            json!({
+                "Id": id,
+                "Arn": self.policy_arn(id),
+                "Name": policy.name,
+                "Description": policy.description,
+                "Type": SCP,
+                "AwsManaged": policy.aws_managed,
+            })
+        })
+    }
+
+    fn policy_view(&self, id: &str) -> Value {
+        let content = self.policies.get(id).map(|policy| &policy.content);
+        json!({ "Policy": { "PolicySummary": self.policy_summary(id), "Content": content } })
+    }
+
+    pub(super) fn describe_policy(&self, call: &Call<'_>) -> Answer {
+        let id = call.required("PolicyId");
+        self.policy(id)?;
+        Ok(self.policy_view(id))
+    }
+
+    pub(super) fn update_policy(&mut self, call: &Call<'_>) -> Answer {
+        let id = call.required("PolicyId");
+        self.own_policy(id)?;
+        let name = call
+            .text("Name")
+            .filter(|name| self.policies[id].name != *name);
+        if let Some(name) = name {
+            self.free_policy_name(name)?;
+        }
+        if let Some(content) = call.text("Content") {
+            self.edit_policy(id, content)?;
+        }
+        if let Some(policy) = self.policies.get_mut(id) {
+            if let Some(name) = name {
+                name.clone_into(&mut policy.name);
+            }
+            if let Some(description) = call.text("Description") {
+                description.clone_into(&mut policy.description);
+            }
+        }
+        Ok(self.policy_view(id))
+    }
+
+    /// Gives a policy other content, which binds from the next call on.
+    pub(super) fn edit_policy(&mut self, id: &str, content: &str) -> Result<(), AwsError> {
+        self.own_policy(id)?;
+        let parsed = parse(content)?;
+        if let Some(policy) = self.policies.get_mut(id) {
+            content.clone_into(&mut policy.content);
+            policy.parsed = parsed;
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete_policy(&mut self, call: &Call<'_>) -> Answer {
+        let id = call.required("PolicyId");
+        self.own_policy(id)?;
+        if self.targets(id).next().is_some() {
+            let message = "The policy is attached to one or more entities. You must detach it from all roots, OUs, and accounts before performing this operation.";
+            return Err(AwsError::new("PolicyInUseException", message));
+        }
+        self.policies.remove(id);
+        self.tags.remove(id);
+        Ok(json!({}))
+    }
+
+    pub(super) fn list_policies(&self, call: &Call<'_>) -> Answer {
+        built(call.required("Filter"))?;
+        page(call, "Policies", self.policies.keys().cloned(), |id| {
+            self.policy_summary(id)
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! What others do to the organization behind a test's back: `POST /_awsim/tamper`.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::accounts::Standing;
+use super::{Event, State};
+use crate::call::{AccountId, AwsError};
+use crate::world::World;
+
+/// Disturbs the organization as `request` says, and obeys AWS's rules in doing so.
+///
+/// | `action` | further members |
+/// | --- | --- |
+/// | `attach_scp`, `detach_scp` | `policy` (id or name), `target` (id) |
+/// | `edit_scp` | `policy` (id or name), `content` |
+/// | `move_account` | `account`, `to` (id of an OU or the root) |
+/// | `suspend_account`, `close_account` | `account`; at once |
+/// | `rename_ou` | `ou` (id), `name` |
+/// | `disable_trusted_access` | `service` |
+/// | `take_email` | `email`: some account outside the organization gets it |
+/// | `set_account_quota` | `quota` |
+/// | `fail_creation` | `reason`: why the next account is not made, such as `INTERNAL_FAILURE` |
+pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Value, String> {
+    super::settle(world, now);
+    let gone = now + world.wait(SignedDuration::from_hours(90 * 24));
+    let state = &mut world.organizations;
+    let told = |error: AwsError| format!("{}: {}", error.code, error.message);
+    match text(request, "action")? {
+        "attach_scp" => {
+            let policy = state.policy_id(text(request, "policy")?)?;
+            state
+                .attach(&policy, text(request, "target")?)
+                .map_err(told)?;
+        }
+        "detach_scp" => {
+            let policy = state.policy_id(text(request, "policy")?)?;
+            state
+                .detach(&policy, text(request, "target")?)
+                .map_err(told)?;
+        }
+        "edit_scp" => {
+            let policy = state.policy_id(text(request, "policy")?)?;
+            state
+                .edit_policy(&policy, text(request, "content")?)
+                .map_err(told)?;
+        }
+        "move_account" => {
+            let (account, to) = (state.named(request)?, text(request, "to")?);
+            state.node(to).map_err(told)?;
+            state.place(account, to);
+        }
+        "suspend_account" => {
+            let account = state.named(request)?;
+            state.stand(account, Standing::Suspended);
+        }
+        "close_account" => {
+            let account = state.named(request)?;
+            state.stand(account, Standing::Closed);
+            state.schedule(gone, Event::Expunge(account));
+        }
+        "rename_ou" => state
+            .rename_unit(text(request, "ou")?, text(request, "name")?)
+            .map_err(told)?,
+        "disable_trusted_access" => {
+            let service = text(request, "service")?;
+            state
+                .trusted
+                .remove(service)
+                .ok_or_else(|| format!("no trusted access for {service}"))?;
+        }
+        "take_email" => {
+            state
+                .emails_elsewhere
+                .insert(text(request, "email")?.to_ascii_lowercase());
+        }
+        "set_account_quota" => {
+            let quota = request
+                .get("quota")
+                .and_then(Value::as_u64)
+                .and_then(|n| usize::try_from(n).ok());
+            state.account_quota = quota.ok_or("`quota` is to be a number")?;
+        }
+        "fail_creation" => state.failures.push(text(request, "reason")?.to_owned()),
+        other => return Err(format!("organizations does not know the action `{other}`")),
+    }
+    Ok(json!({}))
+}
+
+fn text<'a>(request: &'a Value, member: &str) -> Result<&'a str, String> {
+    request
+        .get(member)
+        .and_then(Value::as_str)
+        .ok_or_else(|| format!("`{member}` is missing"))
+}
+
+impl State {
+    fn policy_id(&self, policy: &str) -> Result<String, String> {
+        let named = || {
+            self.policies
+                .iter()
+                .find(|(_, document)| document.name == policy)
+                .map(|(id, _)| id)
+        };
+        let id = self
+            .policies
+            .get_key_value(policy)
+            .map(|(id, _)| id)
+            .or_else(named);
+        id.cloned().ok_or_else(|| format!("no policy `{policy}`"))
+    }
+
+    fn named(&self, request: &Value) -> Result<AccountId, String> {
+        let id = text(request, "account")?;
+        self.member(id).map_err(|_| format!("no account {id}"))
+    }
+}
