@@ -2,5 +2,6 @@
 
 pub mod call;
 pub mod paging;
+pub mod regions;
 pub mod services;
 pub mod world;
