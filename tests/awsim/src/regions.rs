@@ -1,9 +1,9 @@
-//! The Regions of the commercial partition.
+//! The Regions of the `aws` partition.
 
 use crate::call::Region;
 
-/// Regions that every account has from the start and cannot switch off.
-pub const ENABLED_BY_DEFAULT: [Region; 17] = [
+/// Regions that every account has from the start.
+pub const DEFAULT: [Region; 17] = [
     "ap-northeast-1",
     "ap-northeast-2",
     "ap-northeast-3",
@@ -23,7 +23,7 @@ pub const ENABLED_BY_DEFAULT: [Region; 17] = [
     "us-west-2",
 ];
 
-/// Regions that each account switches on for itself.
+/// Regions that an account must opt in to.
 pub const OPT_IN: [Region; 17] = [
     "af-south-1",
     "ap-east-1",
@@ -44,12 +44,35 @@ pub const OPT_IN: [Region; 17] = [
     "mx-central-1",
 ];
 
-/// Every Region, those enabled by default first.
+/// The Region of the global endpoints.
+pub const GLOBAL: Region = "us-east-1";
+
+/// All Regions.
 pub fn all() -> impl Iterator<Item = Region> {
-    ENABLED_BY_DEFAULT.into_iter().chain(OPT_IN)
+    DEFAULT.into_iter().chain(OPT_IN)
 }
 
-/// The interned name of a Region.
-pub fn named(name: &str) -> Option<Region> {
+/// The Region of a name.
+pub fn find(name: &str) -> Option<Region> {
     all().find(|region| *region == name)
+}
+
+/// Whether an account must opt in to the Region.
+pub fn is_opt_in(region: Region) -> bool {
+    OPT_IN.contains(&region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_default_or_opt_in() {
+        assert_eq!(all().collect::<std::collections::BTreeSet<_>>().len(), 34);
+        assert_eq!(
+            (find("eu-west-1"), find("eu-west-9")),
+            (Some("eu-west-1"), None)
+        );
+        assert!(is_opt_in("eu-south-1") && !is_opt_in("us-east-1"));
+    }
 }
