@@ -314,7 +314,9 @@ pub(super) fn part(
         member.updated_at = now;
     }
     if let Some(there) = regional.accounts.get_mut(&account) {
-        there.administrator = None;
+        if there.administrator == Some(administrator) {
+            there.administrator = None;
+        }
         if let Some(invitation) = there.invitations.get_mut(&administrator) {
             invitation.standing = standing;
         }
