@@ -1,7 +1,17 @@
 //! A strict, stateful, multi-account, multi-Region AWS on loopback.
 
 pub mod call;
+pub mod calls;
+pub mod clock;
+mod control;
+mod exchange;
+mod identity;
 pub mod paging;
+pub mod protocol;
 pub mod regions;
+mod server;
 pub mod services;
 pub mod world;
+
+pub use identity::MANAGEMENT_ACCESS_KEY;
+pub use server::{Options, Shared, Sim};

@@ -1,0 +1,198 @@
+//! The listener: HTTP/1.1 on loopback, one task for each connection, one [`World`] behind one lock.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use anyhow::Context;
+use bytes::Bytes;
+use http::Response;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use jiff::SignedDuration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::calls::Calls;
+use crate::clock::Clock;
+use crate::control;
+use crate::exchange;
+use crate::world::{Settings, World};
+
+/// No request of the services here comes near this many bytes.
+const LONGEST_BODY: usize = 32 << 20;
+
+/// How the simulated AWS behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    pub settings: Settings,
+}
+
+impl Default for Options {
+    /// A free port on loopback, accounts created in ten seconds, no throttling, no latency.
+    fn default() -> Self {
+        Options {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            settings: Settings {
+                seed: 1,
+                create_account: SignedDuration::from_secs(10),
+                time_scale: 1,
+            },
+        }
+    }
+}
+
+/// What every request has at hand.
+pub struct Shared {
+    pub(crate) options: Options,
+    world: Mutex<World>,
+    calls: Mutex<Calls>,
+    pub clock: Clock,
+    requests: AtomicU64,
+}
+
+impl Shared {
+    fn new(options: Options) -> Self {
+        let clock = Clock::default();
+        Shared {
+            world: Mutex::new(World::new(options.settings.clone(), clock.now())),
+            calls: Mutex::default(),
+            requests: AtomicU64::new(0),
+            clock,
+            options,
+        }
+    }
+
+    /// The world. A panic while it was held has been answered with a 500; what it left is as good as any.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub fn calls(&self) -> MutexGuard<'_, Calls> {
+        self.calls
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Starts over with a new world, and forgets everything counted.
+    pub fn reset(&self) {
+        self.clock.reset();
+        *self.world() = World::new(self.options.settings.clone(), self.clock.now());
+        *self.calls() = Calls::default();
+    }
+
+    /// A request id in the form of AWS's, different for each request and the same from run to run.
+    pub(crate) fn request_id(&self) -> String {
+        let n = self.requests.fetch_add(1, Ordering::Relaxed);
+        format!(
+            "{:08x}-0000-4000-8000-{n:012x}",
+            self.options.settings.seed & 0xffff_ffff
+        )
+    }
+}
+
+/// A running simulated AWS. Dropping it stops it.
+pub struct Sim {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    runtime: Option<Runtime>,
+}
+
+impl Sim {
+    /// Starts on threads of its own, so that it may be started and dropped inside and outside of any runtime.
+    pub fn start(options: Options) -> anyhow::Result<Sim> {
+        let listener = std::net::TcpListener::bind(options.listen)
+            .with_context(|| format!("listen on {}", options.listen))?;
+        listener
+            .set_nonblocking(true)
+            .context("make the listener non-blocking")?;
+        let address = listener
+            .local_addr()
+            .context("ask the listener's address")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("awsim")
+            .enable_all()
+            .build()
+            .context("start the runtime")?;
+        let shared = Arc::new(Shared::new(options));
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener).context("hand the listener to the runtime")?
+        };
+        runtime.spawn(accept(listener, shared.clone()));
+        Ok(Sim {
+            shared,
+            address,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// `http://127.0.0.1:PORT`
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// World, clock and counters, for a test in the same process.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        // Out of file descriptors is the only error to expect, and it passes.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        // Small answers on a connection that is kept would otherwise wait for the client's delayed ACK.
+        let _ = stream.set_nodelay(true);
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|request| serve(shared.clone(), request));
+            // An error here is a connection that the client or a fault has cut.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+/// The connection is to be closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut")]
+pub(crate) struct Cut;
+
+async fn serve(
+    shared: Arc<Shared>,
+    request: http::Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Cut> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, LONGEST_BODY)
+        .collect()
+        .await
+        .map_err(|_| Cut)?
+        .to_bytes();
+    let response = if let Some(path) = parts.uri.path().strip_prefix("/_awsim") {
+        control::answer(&shared, &parts, path, &body)
+    } else {
+        exchange::exchange(&shared, parts, body).await?
+    };
+    Ok(response.map(Full::new))
+}
