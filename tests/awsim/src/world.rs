@@ -86,6 +86,7 @@ impl World {
     /// Regions that are enabled. To be called before a call is authorized.
     pub fn settle(&mut self, now: Timestamp) {
         organizations::settle(self, now);
+        account::settle(self, now);
     }
 
     /// Whether an account answers calls at all: it exists, is not closed or suspended, and the Region is enabled in it.

@@ -202,3 +202,125 @@ impl State {
         Ok(json!({}))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::{Value, json};
+
+    use super::super::tests::Org;
+    use super::accounts_report;
+
+    #[test]
+    fn a_move_names_the_exact_source() {
+        let mut org = Org::new();
+        let root = org.root();
+        let account = org.account("a@example.com");
+        let [one, other] = ["One", "Other"].map(|name| org.unit(&root, name));
+        let to = |from: &str, to: &str| json!({ "AccountId": account, "SourceParentId": from, "DestinationParentId": to });
+        let unknown = format!("ou-{}-00000000", &root[2..]);
+        assert_eq!(
+            org.refusal("MoveAccount", to(&one, &other)),
+            "SourceParentNotFoundException"
+        );
+        assert_eq!(
+            org.refusal("MoveAccount", to(&root, &unknown)),
+            "DestinationParentNotFoundException"
+        );
+        org.call("MoveAccount", to(&root, &one));
+        assert_eq!(
+            org.refusal("MoveAccount", to(&root, &one)),
+            "DuplicateAccountException"
+        );
+        assert_eq!(
+            org.refusal("MoveAccount", to(&root, &other)),
+            "SourceParentNotFoundException"
+        );
+        let stranger = json!({ "AccountId": "999999999999", "SourceParentId": root, "DestinationParentId": one });
+        assert_eq!(
+            org.refusal("MoveAccount", stranger),
+            "AccountNotFoundException"
+        );
+        let id = account.parse().unwrap();
+        let state = &org.world.organizations;
+        assert_eq!(
+            state.path(id),
+            format!("{}/{root}/{one}/", state.organization_id())
+        );
+        let mut under = |parent: &str| {
+            org.list(
+                "ListAccountsForParent",
+                json!({ "ParentId": parent }),
+                "Accounts",
+            )
+            .len()
+        };
+        assert_eq!((under(&root), under(&one)), (1, 1));
+    }
+
+    #[test]
+    fn a_page_may_be_empty_and_go_on() {
+        let mut org = Org::new();
+        for n in 0..25 {
+            org.account(&format!("a{n}@example.com"));
+        }
+        let first = org.call("ListAccounts", json!({}));
+        assert_eq!(first["Accounts"], json!([]));
+        assert!(first["NextToken"].is_string());
+        let listed = org.list("ListAccounts", json!({}), "Accounts");
+        let ids: BTreeSet<&str> = listed
+            .iter()
+            .map(|account| account["Id"].as_str().unwrap())
+            .collect();
+        assert_eq!((listed.len(), ids.len()), (26, 26));
+        assert_eq!(
+            org.refusal("ListAccounts", json!({ "NextToken": "made up" })),
+            "InvalidInputException"
+        );
+    }
+
+    #[test]
+    fn suspended_accounts_stay_listed() {
+        let mut org = Org::new();
+        let account = org.account("a@example.com");
+        org.tamper(&json!({ "action": "suspend_account", "account": account }))
+            .unwrap();
+        let described =
+            org.call("DescribeAccount", json!({ "AccountId": account }))["Account"].clone();
+        assert_eq!(
+            (&described["State"], &described["Status"]),
+            (&json!("SUSPENDED"), &json!("SUSPENDED"))
+        );
+        assert!(!org.world.organizations.is_active(account.parse().unwrap()));
+        assert_eq!(org.list("ListAccounts", json!({}), "Accounts").len(), 2);
+        assert_eq!(
+            org.refusal("DescribeAccount", json!({ "AccountId": "999999999999" })),
+            "AccountNotFoundException"
+        );
+    }
+
+    #[test]
+    fn the_report_tells_everything() {
+        let mut org = Org::new();
+        let root = org.root();
+        let account = org.account("a@example.com");
+        let applications = org.unit(&root, "Applications");
+        let production = org.unit(&applications, "Production");
+        org.tamper(&json!({ "action": "move_account", "account": account, "to": production }))
+            .unwrap();
+        org.call(
+            "TagResource",
+            json!({ "ResourceId": account, "Tags": [{ "Key": "owner", "Value": "me" }] }),
+        );
+        let report = accounts_report(&org.world);
+        let row = |row: &&Value| row["id"] == account;
+        let row = report.as_array().unwrap().iter().find(row).unwrap();
+        assert_eq!(row["path"], "Applications/Production");
+        assert_eq!(
+            (&row["email"], &row["state"]),
+            (&json!("a@example.com"), &json!("ACTIVE"))
+        );
+        assert_eq!(row["tags"], json!({ "owner": "me" }));
+    }
+}

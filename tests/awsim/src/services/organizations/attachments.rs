@@ -181,3 +181,156 @@ fn not_enabled() -> AwsError {
     let message = "The specified policy type isn't currently enabled in this root.";
     AwsError::new("PolicyTypeNotEnabledException", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::tests::Org;
+    use crate::world::MANAGEMENT_ACCOUNT;
+
+    const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
+
+    fn attachment(policy: &str, target: &str) -> Value {
+        json!({ "PolicyId": policy, "TargetId": target })
+    }
+
+    fn attached(org: &mut Org, target: &str) -> Vec<String> {
+        let input = json!({ "TargetId": target, "Filter": "SERVICE_CONTROL_POLICY" });
+        let policies = org.list("ListPoliciesForTarget", input, "Policies");
+        policies
+            .iter()
+            .map(|policy| policy["Name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_attached_before_the_type_is_enabled() {
+        let mut org = Org::new();
+        let (root, id) = (org.root(), org.policy("Deny", DENY));
+        let account = org.account("a@example.com");
+        assert_eq!(
+            org.refusal("AttachPolicy", attachment(&id, &root)),
+            "PolicyTypeNotEnabledException"
+        );
+        let policy_type = json!({ "RootId": root, "PolicyType": "SERVICE_CONTROL_POLICY" });
+        assert_eq!(
+            org.refusal("DisablePolicyType", policy_type.clone()),
+            "PolicyTypeNotEnabledException"
+        );
+        let enabled = org.call("EnablePolicyType", policy_type.clone());
+        let status = json!([{ "Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED" }]);
+        assert_eq!(enabled["Root"]["PolicyTypes"], status);
+        assert_eq!(
+            org.refusal("EnablePolicyType", policy_type.clone()),
+            "PolicyTypeAlreadyEnabledException"
+        );
+        let (later, unit) = (
+            org.account("b@example.com"),
+            org.unit(&root, "Applications"),
+        );
+        for target in [&root, &account, &later, &unit] {
+            assert_eq!(attached(&mut org, target), ["FullAWSAccess"]);
+        }
+        let targets = org.list(
+            "ListTargetsForPolicy",
+            json!({ "PolicyId": "p-FullAWSAccess" }),
+            "Targets",
+        );
+        assert_eq!(targets.len(), 5, "and the management account");
+
+        org.call("AttachPolicy", attachment(&id, &unit));
+        org.call("DisablePolicyType", policy_type.clone());
+        assert!(
+            attached(&mut org, &unit).is_empty(),
+            "disabling detaches everything"
+        );
+        org.call("EnablePolicyType", policy_type);
+        assert_eq!(
+            attached(&mut org, &unit),
+            ["FullAWSAccess"],
+            "and enabling brings nothing back"
+        );
+    }
+
+    #[test]
+    fn ten_for_each_target_and_never_none() {
+        let mut org = Org::new();
+        org.enable_scps();
+        let root = org.root();
+        let unit = org.unit(&root, "Applications");
+        let ids: Vec<String> = (0..10).map(|n| org.policy(&n.to_string(), DENY)).collect();
+        for id in &ids[..9] {
+            org.call("AttachPolicy", attachment(id, &unit));
+        }
+        assert_eq!(
+            org.refusal("AttachPolicy", attachment(&ids[0], &unit)),
+            "DuplicatePolicyAttachmentException"
+        );
+        let most = "ConstraintViolationException MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED";
+        assert_eq!(
+            org.refusal("AttachPolicy", attachment(&ids[9], &unit)),
+            most
+        );
+        assert_eq!(
+            org.refusal("DetachPolicy", attachment(&ids[9], &unit)),
+            "PolicyNotAttachedException"
+        );
+        let child = org.unit(&unit, "Production");
+        for id in &ids[1..] {
+            org.call("AttachPolicy", attachment(id, &child));
+        }
+        for id in &ids[..9] {
+            org.call("DetachPolicy", attachment(id, &unit));
+        }
+        let last = "ConstraintViolationException MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED";
+        assert_eq!(
+            org.refusal("DetachPolicy", attachment("p-FullAWSAccess", &unit)),
+            last
+        );
+        assert_eq!(
+            org.refusal("AttachPolicy", attachment(&ids[0], "999999999999")),
+            "TargetNotFoundException"
+        );
+        assert_eq!(
+            org.refusal("AttachPolicy", attachment("p-00000000", &unit)),
+            "PolicyNotFoundException"
+        );
+    }
+
+    #[test]
+    fn every_level_from_the_root_down_binds() {
+        let mut org = Org::new();
+        let root = org.root();
+        let account = org.account("a@example.com");
+        let unit = org.unit(&root, "Applications");
+        org.call(
+            "MoveAccount",
+            json!({ "AccountId": account, "SourceParentId": root, "DestinationParentId": unit }),
+        );
+        let id = account.parse().unwrap();
+        let levels = |org: &Org, account| {
+            let levels = org.world.organizations.service_control_policies(account);
+            levels.iter().map(Vec::len).collect::<Vec<_>>()
+        };
+        assert!(levels(&org, id).is_empty(), "the policy type is off");
+        org.enable_scps();
+        let deny = org.policy("Deny", DENY);
+        assert_eq!(levels(&org, id), [1, 1, 1]);
+        org.call("AttachPolicy", attachment(&deny, &unit));
+        assert_eq!(levels(&org, id), [1, 2, 1]);
+        assert!(levels(&org, MANAGEMENT_ACCOUNT).is_empty());
+
+        let allow = DENY.replace("Deny", "Allow");
+        org.call(
+            "UpdatePolicy",
+            json!({ "PolicyId": deny, "Content": allow }),
+        );
+        let unit_level = &org.world.organizations.service_control_policies(id)[1];
+        assert_eq!(
+            *unit_level[1],
+            landfall_policy::Policy::parse(&allow).unwrap(),
+            "an edit binds at once"
+        );
+    }
+}

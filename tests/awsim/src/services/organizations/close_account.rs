@@ -101,6 +101,9 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::super::tests::Org;
     use super::quota;
 
     #[test]
@@ -108,5 +111,85 @@ mod tests {
         for (members, expect) in [(1, 250), (1_250, 250), (2_000, 400), (9_000, 1_000)] {
             assert_eq!(quota(members), expect, "{members} members");
         }
+    }
+
+    #[test]
+    fn closing_takes_minutes_and_the_account_stays_ninety_days() {
+        let mut org = Org::new();
+        let account = org.account("a@example.com");
+        let id = account.parse().unwrap();
+        let input = json!({ "AccountId": account });
+        let stands = |org: &mut Org| {
+            let told = org.call("DescribeAccount", input.clone())["Account"].clone();
+            [&told["State"], &told["Status"]].map(|text| text.as_str().unwrap().to_owned())
+        };
+        org.call("CloseAccount", input.clone());
+        assert_eq!(stands(&mut org), ["PENDING_CLOSURE", "PENDING_CLOSURE"]);
+        assert_eq!(
+            org.refusal("CloseAccount", input.clone()),
+            "ConflictException"
+        );
+        org.sleep(120);
+        assert_eq!(stands(&mut org), ["CLOSED", "SUSPENDED"]);
+        assert!(
+            !org.world.organizations.is_active(id),
+            "a closed account answers nothing"
+        );
+        assert_eq!(
+            org.refusal("CloseAccount", input.clone()),
+            "AccountAlreadyClosedException"
+        );
+
+        let same = json!({ "Email": "a@example.com", "AccountName": "Again" });
+        for days in [0, 90] {
+            org.sleep(days * 24 * 3_600);
+            let begun = org.call("CreateAccount", same.clone());
+            org.sleep(60);
+            assert_eq!(
+                org.status(&begun)["FailureReason"],
+                "EMAIL_ALREADY_EXISTS",
+                "the e-mail stays taken"
+            );
+        }
+        assert_eq!(
+            org.refusal("DescribeAccount", input),
+            "AccountNotFoundException"
+        );
+        assert_eq!(org.list("ListAccounts", json!({}), "Accounts").len(), 1);
+    }
+
+    #[test]
+    fn three_are_in_flight_at_most_and_never_the_management_account() {
+        let mut org = Org::new();
+        let accounts = [0, 1, 2, 3].map(|n| org.account(&format!("a{n}@example.com")));
+        let close = |id: &str| json!({ "AccountId": id });
+        for account in &accounts[..3] {
+            org.call("CloseAccount", close(account));
+        }
+        let limit = "ConstraintViolationException CLOSE_ACCOUNT_REQUESTS_LIMIT_EXCEEDED";
+        assert_eq!(org.refusal("CloseAccount", close(&accounts[3])), limit);
+        let management = "ConstraintViolationException CANNOT_CLOSE_MANAGEMENT_ACCOUNT";
+        assert_eq!(
+            org.refusal("CloseAccount", close("111111111111")),
+            management
+        );
+        org.sleep(120);
+        org.call("CloseAccount", close(&accounts[3]));
+    }
+
+    #[test]
+    fn two_hundred_and_fifty_in_thirty_days() {
+        let mut org = Org::new();
+        let spent = std::iter::repeat_n(org.now, 250).collect();
+        let account = org.account("a@example.com");
+        org.world.organizations.closures = spent;
+        let close = json!({ "AccountId": account });
+        let refusal = org.refusal("CloseAccount", close.clone());
+        assert_eq!(
+            refusal,
+            "ConstraintViolationException CLOSE_ACCOUNT_QUOTA_EXCEEDED"
+        );
+        org.sleep(30 * 24 * 3_600);
+        org.call("CloseAccount", close);
     }
 }

@@ -23,6 +23,7 @@ mod accounts;
 mod attachments;
 mod close_account;
 mod create_account;
+mod email;
 mod policies;
 mod resources;
 mod tags;

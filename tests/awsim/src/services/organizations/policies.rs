@@ -219,3 +219,144 @@ impl State {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::tests::Org;
+
+    const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
+
+    fn document(name: &str, content: &str) -> Value {
+        json!({ "Name": name, "Description": "", "Type": "SERVICE_CONTROL_POLICY", "Content": content })
+    }
+
+    /// A policy of exactly so many characters, most of them white space.
+    fn padded(characters: usize) -> String {
+        let (head, tail) = DENY.split_at(1);
+        format!("{head}{}{tail}", " ".repeat(characters - DENY.len()))
+    }
+
+    #[test]
+    fn the_document_is_measured_as_sent() {
+        let mut org = Org::new();
+        let limit = "ConstraintViolationException POLICY_CONTENT_LIMIT_EXCEEDED";
+        assert_eq!(
+            org.refusal("CreatePolicy", document("Big", &padded(10_241))),
+            limit
+        );
+        let id = org.policy("Big", &padded(10_240));
+        let told = org.call("DescribePolicy", json!({ "PolicyId": id }));
+        assert_eq!(
+            told["Policy"]["Content"],
+            padded(10_240),
+            "the API strips no white space"
+        );
+        let update = json!({ "PolicyId": id, "Content": padded(10_241) });
+        assert_eq!(org.refusal("UpdatePolicy", update), limit);
+    }
+
+    #[test]
+    fn the_grammar_is_checked() {
+        let mut org = Org::new();
+        let id = org.policy("Deny", DENY);
+        for content in [
+            "not json",
+            "[]",
+            r#"{"Version":"2012-10-17"}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Resource":"*"}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Forbid","Action":"*","Resource":"*"}]}"#,
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}"#,
+        ] {
+            let malformed = "MalformedPolicyDocumentException";
+            assert_eq!(
+                org.refusal("CreatePolicy", document("Bad", content)),
+                malformed,
+                "{content}"
+            );
+            let update = json!({ "PolicyId": id, "Content": content });
+            assert_eq!(org.refusal("UpdatePolicy", update), malformed, "{content}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_the_managed_policy_immutable() {
+        let mut org = Org::new();
+        let id = org.policy("One", DENY);
+        org.policy("Other", DENY);
+        assert_eq!(
+            org.refusal("CreatePolicy", document("One", DENY)),
+            "DuplicatePolicyException"
+        );
+        let rename = |name: &str| json!({ "PolicyId": id, "Name": name });
+        assert_eq!(
+            org.refusal("UpdatePolicy", rename("FullAWSAccess")),
+            "DuplicatePolicyException"
+        );
+        assert_eq!(
+            org.call("UpdatePolicy", rename("One"))["Policy"]["PolicySummary"]["Name"],
+            "One"
+        );
+        org.call(
+            "UpdatePolicy",
+            json!({ "PolicyId": id, "Name": "Third", "Description": "why" }),
+        );
+        let told = org.call("DescribePolicy", json!({ "PolicyId": id }));
+        let summary = &told["Policy"]["PolicySummary"];
+        assert_eq!(
+            (&summary["Name"], &summary["Description"]),
+            (&json!("Third"), &json!("why"))
+        );
+        assert_eq!(told["Policy"]["Content"], DENY);
+        let immutable = "InvalidInputException IMMUTABLE_POLICY";
+        for operation in ["UpdatePolicy", "DeletePolicy"] {
+            assert_eq!(
+                org.refusal(
+                    operation,
+                    json!({ "PolicyId": "p-FullAWSAccess", "Content": DENY })
+                ),
+                immutable
+            );
+        }
+        let listed = org.list(
+            "ListPolicies",
+            json!({ "Filter": "SERVICE_CONTROL_POLICY" }),
+            "Policies",
+        );
+        assert_eq!(listed.len(), 3);
+        assert_eq!(
+            listed
+                .iter()
+                .filter(|policy| policy["AwsManaged"] == true)
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn an_attached_policy_is_in_use() {
+        let mut org = Org::new();
+        org.enable_scps();
+        let (root, id) = (org.root(), org.policy("Deny", DENY));
+        org.call("AttachPolicy", json!({ "PolicyId": id, "TargetId": root }));
+        let delete = json!({ "PolicyId": id });
+        assert_eq!(
+            org.refusal("DeletePolicy", delete.clone()),
+            "PolicyInUseException"
+        );
+        org.call("DetachPolicy", json!({ "PolicyId": id, "TargetId": root }));
+        org.call("DeletePolicy", delete.clone());
+        for operation in [
+            "DeletePolicy",
+            "DescribePolicy",
+            "UpdatePolicy",
+            "ListTargetsForPolicy",
+        ] {
+            assert_eq!(
+                org.refusal(operation, delete.clone()),
+                "PolicyNotFoundException"
+            );
+        }
+    }
+}

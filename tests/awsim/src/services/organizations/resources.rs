@@ -34,3 +34,76 @@ pub fn resource(world: &World, call: &Call<'_>) -> String {
     }
     "*".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::Org;
+    use super::resource;
+    use crate::call::{Call, Principal};
+    use crate::world::MANAGEMENT_ACCOUNT;
+
+    #[test]
+    fn calls_name_what_they_act_on() {
+        let org = Org::new();
+        let (root, id) = (
+            org.root(),
+            org.world.organizations.organization_id().to_owned(),
+        );
+        let principal = Principal {
+            account: MANAGEMENT_ACCOUNT,
+            arn: String::new(),
+            unique_id: String::new(),
+            role: None,
+            session_policy: None,
+            source_identity: None,
+        };
+        let arn = |rest: &str| format!("arn:aws:organizations::111111111111:{rest}");
+        let full =
+            "arn:aws:organizations::aws:policy/service_control_policy/p-FullAWSAccess".to_owned();
+        for (operation, input, expect) in [
+            ("ListAccounts", json!({}), "*".to_owned()),
+            (
+                "CreateAccount",
+                json!({ "Email": "a@example.com" }),
+                "*".to_owned(),
+            ),
+            (
+                "MoveAccount",
+                json!({ "AccountId": "222222222222", "SourceParentId": root, "DestinationParentId": root }),
+                arn(&format!("account/{id}/222222222222")),
+            ),
+            (
+                "ListAccountsForParent",
+                json!({ "ParentId": root }),
+                arn(&format!("root/{id}/{root}")),
+            ),
+            (
+                "TagResource",
+                json!({ "ResourceId": "ou-abcd-12345678" }),
+                arn(&format!("ou/{id}/ou-abcd-12345678")),
+            ),
+            (
+                "DescribePolicy",
+                json!({ "PolicyId": "p-12345678" }),
+                arn(&format!("policy/{id}/service_control_policy/p-12345678")),
+            ),
+            (
+                "AttachPolicy",
+                json!({ "PolicyId": "p-FullAWSAccess", "TargetId": root }),
+                full,
+            ),
+        ] {
+            let call = Call {
+                service: "organizations",
+                operation,
+                principal: &principal,
+                region: "us-east-1",
+                now: org.now,
+                input,
+            };
+            assert_eq!(resource(&org.world, &call), expect, "{operation}");
+        }
+    }
+}

@@ -109,3 +109,62 @@ impl State {
         paging.page(call, items).map(Value::Object)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::tests::Org;
+
+    #[test]
+    fn everything_can_be_tagged() {
+        let mut org = Org::new();
+        let root = org.root();
+        let (account, unit) = (
+            org.account("a@example.com"),
+            org.unit(&root, "Applications"),
+        );
+        let policy = org.policy(
+            "Deny",
+            r#"{"Statement":{"Effect":"Deny","Action":"s3:*","Resource":"*"}}"#,
+        );
+        for id in [root, account, unit, policy] {
+            let tag = |value: &str| json!({ "ResourceId": id, "Tags": [{ "Key": "owner", "Value": value }] });
+            org.call("TagResource", tag("me"));
+            org.call("TagResource", tag("you"));
+            let list = json!({ "ResourceId": id });
+            let tags = org.list("ListTagsForResource", list.clone(), "Tags");
+            assert_eq!(tags, [json!({ "Key": "owner", "Value": "you" })], "{id}");
+            org.call(
+                "UntagResource",
+                json!({ "ResourceId": id, "TagKeys": ["owner", "absent"] }),
+            );
+            assert!(org.list("ListTagsForResource", list, "Tags").is_empty());
+        }
+        for id in ["999999999999", "p-FullAWSAccess"] {
+            assert_eq!(
+                org.refusal("ListTagsForResource", json!({ "ResourceId": id })),
+                "TargetNotFoundException"
+            );
+        }
+    }
+
+    #[test]
+    fn fifty_tags_at_most() {
+        let mut org = Org::new();
+        let account = org.account("a@example.com");
+        let tags = |range: std::ops::Range<u8>| {
+            let tags = range
+                .map(|n| json!({ "Key": n.to_string(), "Value": "" }))
+                .collect::<Value>();
+            json!({ "ResourceId": account, "Tags": tags })
+        };
+        org.call("TagResource", tags(0..30));
+        org.call("TagResource", tags(10..50));
+        assert_eq!(
+            org.refusal("TagResource", tags(50..51)),
+            "ConstraintViolationException MAX_TAG_LIMIT_EXCEEDED"
+        );
+        org.call("TagResource", tags(49..50));
+    }
+}

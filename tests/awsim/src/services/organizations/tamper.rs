@@ -115,3 +115,80 @@ impl State {
         self.member(id).map_err(|_| format!("no account {id}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::tests::Org;
+
+    #[test]
+    fn every_action_leaves_its_mark() {
+        let mut org = Org::new();
+        org.enable_scps();
+        let root = org.root();
+        let account = org.account("a@example.com");
+        let unit = org.unit(&root, "Applications");
+        let deny = r#"{"Statement":{"Effect":"Deny","Action":"s3:*","Resource":"*"}}"#;
+        let policy = org.policy("Deny", deny);
+        org.call(
+            "EnableAWSServiceAccess",
+            json!({ "ServicePrincipal": "config.amazonaws.com" }),
+        );
+        let attached = |org: &Org| org.world.organizations.parsed(&unit).len();
+
+        org.tamper(&json!({ "action": "attach_scp", "policy": "Deny", "target": unit }))
+            .unwrap();
+        assert_eq!(attached(&org), 2);
+        org.tamper(&json!({ "action": "detach_scp", "policy": policy, "target": unit }))
+            .unwrap();
+        assert_eq!(attached(&org), 1);
+        let edited = deny.replace("s3:*", "ec2:*");
+        org.tamper(&json!({ "action": "edit_scp", "policy": "Deny", "content": edited }))
+            .unwrap();
+        assert_eq!(
+            org.call("DescribePolicy", json!({ "PolicyId": policy }))["Policy"]["Content"],
+            edited
+        );
+        org.tamper(&json!({ "action": "rename_ou", "ou": unit, "name": "Renamed" }))
+            .unwrap();
+        org.tamper(&json!({ "action": "move_account", "account": account, "to": unit }))
+            .unwrap();
+        let accounts = super::super::accounts_report(&org.world);
+        assert!(
+            accounts
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|row| row["path"] == "Renamed")
+        );
+        org.tamper(
+            &json!({ "action": "disable_trusted_access", "service": "config.amazonaws.com" }),
+        )
+        .unwrap();
+        assert!(
+            !org.world
+                .organizations
+                .trusted_access("config.amazonaws.com")
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let mut org = Org::new();
+        org.enable_scps();
+        let root = org.root();
+        for request in [
+            json!({ "action": "detach_scp", "policy": "FullAWSAccess", "target": root }),
+            json!({ "action": "edit_scp", "policy": "FullAWSAccess", "content": "{}" }),
+            json!({ "action": "move_account", "account": "999999999999", "to": root }),
+            json!({ "action": "move_account", "account": "111111111111", "to": "ou-none-00000000" }),
+            json!({ "action": "disable_trusted_access", "service": "config.amazonaws.com" }),
+            json!({ "action": "set_account_quota", "quota": "many" }),
+            json!({ "action": "explode" }),
+            json!({}),
+        ] {
+            assert!(org.tamper(&request).is_err(), "{request}");
+        }
+    }
+}

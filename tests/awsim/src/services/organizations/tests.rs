@@ -1,33 +1,42 @@
 //! A world to test Organizations in, for the tests at the bottom of each file.
 
-use jiff::{SignedDuration, Timestamp};
+use std::ops::{Deref, DerefMut};
+
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::call::{AccountId, Answer, Call, Principal};
-use crate::world::{MANAGEMENT_ACCOUNT, Settings, World};
+use crate::call::{AccountId, Answer};
+use crate::services::scene::Scene;
+use crate::world::MANAGEMENT_ACCOUNT;
 
 /// A bare organization and a clock.
 pub(super) struct Org {
-    pub(super) world: World,
-    pub(super) now: Timestamp,
+    scene: Scene,
+}
+
+impl Deref for Org {
+    type Target = Scene;
+
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
+
+impl DerefMut for Org {
+    fn deref_mut(&mut self) -> &mut Scene {
+        &mut self.scene
+    }
 }
 
 impl Org {
     pub(super) fn new() -> Self {
-        let now = Timestamp::from_second(1_800_000_000).unwrap();
-        let settings = Settings {
-            seed: 7,
-            create_account: SignedDuration::from_secs(60),
-            time_scale: 1,
-        };
-        Org {
-            world: World::new(settings, now),
-            now,
-        }
+        let mut scene = Scene::new();
+        scene.world.settings.create_account = SignedDuration::from_secs(60);
+        Org { scene }
     }
 
     pub(super) fn sleep(&mut self, seconds: i64) {
-        self.now += SignedDuration::from_secs(seconds);
+        self.scene.after(SignedDuration::from_secs(seconds));
     }
 
     pub(super) fn call_as(
@@ -36,23 +45,8 @@ impl Org {
         operation: &'static str,
         input: Value,
     ) -> Answer {
-        let principal = Principal {
-            account: caller,
-            arn: format!("arn:aws:iam::{caller}:user/someone"),
-            unique_id: "AIDAEXAMPLE".to_owned(),
-            role: None,
-            session_policy: None,
-            source_identity: None,
-        };
-        let call = Call {
-            service: "organizations",
-            operation,
-            principal: &principal,
-            region: "us-east-1",
-            now: self.now,
-            input,
-        };
-        super::answer(&mut self.world, &call)
+        self.scene
+            .call(("organizations", operation), caller, "us-east-1", input)
     }
 
     pub(super) fn try_call(&mut self, operation: &'static str, input: Value) -> Answer {
@@ -133,8 +127,22 @@ impl Org {
             .to_owned()
     }
 
+    pub(super) fn policy(&mut self, name: &str, content: &str) -> String {
+        let input = json!({ "Name": name, "Description": "", "Type": "SERVICE_CONTROL_POLICY", "Content": content });
+        let made = self.call("CreatePolicy", input);
+        made["Policy"]["PolicySummary"]["Id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    pub(super) fn enable_scps(&mut self) {
+        let input = json!({ "RootId": self.root(), "PolicyType": "SERVICE_CONTROL_POLICY" });
+        self.call("EnablePolicyType", input);
+    }
+
     pub(super) fn tamper(&mut self, request: &Value) -> Result<Value, String> {
-        super::tamper(&mut self.world, request, self.now)
+        super::tamper(&mut self.scene.world, request, self.scene.now)
     }
 }
 
@@ -220,25 +228,8 @@ fn answers_the_management_account_only() {
 
 #[test]
 fn is_signed_for_us_east_1() {
-    let mut org = Org::new();
-    let principal = Principal {
-        account: MANAGEMENT_ACCOUNT,
-        arn: String::new(),
-        unique_id: String::new(),
-        role: None,
-        session_policy: None,
-        source_identity: None,
-    };
-    let call = Call {
-        service: "organizations",
-        operation: "ListRoots",
-        principal: &principal,
-        region: "eu-west-1",
-        now: org.now,
-        input: json!({}),
-    };
-    assert_eq!(
-        super::answer(&mut org.world, &call).unwrap_err().code,
-        "InvalidSignatureException"
-    );
+    let mut scene = Scene::new();
+    let list = ("organizations", "ListRoots");
+    let refused = scene.call(list, MANAGEMENT_ACCOUNT, "eu-west-1", json!({}));
+    assert_eq!(refused.unwrap_err().code, "InvalidSignatureException");
 }

@@ -217,3 +217,151 @@ fn not_registered() -> AwsError {
         "The provided account is not a registered delegated administrator for your organization.";
     AwsError::new("AccountNotRegisteredException", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::tests::Org;
+
+    fn delegation(account: &str, service: &str) -> Value {
+        json!({ "AccountId": account, "ServicePrincipal": service })
+    }
+
+    #[test]
+    fn trusted_access_is_switched_on_and_off() {
+        let mut org = Org::new();
+        let service = |name: &str| json!({ "ServicePrincipal": name });
+        org.call(
+            "EnableAWSServiceAccess",
+            service("cloudtrail.amazonaws.com"),
+        );
+        org.call(
+            "EnableAWSServiceAccess",
+            service("cloudtrail.amazonaws.com"),
+        );
+        assert!(
+            org.world
+                .organizations
+                .trusted_access("cloudtrail.amazonaws.com")
+        );
+        let since = org.now.to_string();
+        let listed = org.list(
+            "ListAWSServiceAccessForOrganization",
+            json!({}),
+            "EnabledServicePrincipals",
+        );
+        assert_eq!(
+            listed,
+            [json!({ "ServicePrincipal": "cloudtrail.amazonaws.com", "DateEnabled": since })]
+        );
+        org.call(
+            "DisableAWSServiceAccess",
+            service("cloudtrail.amazonaws.com"),
+        );
+        assert!(
+            !org.world
+                .organizations
+                .trusted_access("cloudtrail.amazonaws.com")
+        );
+        let unknown = "InvalidInputException UNRECOGNIZED_SERVICE_PRINCIPAL";
+        assert_eq!(
+            org.refusal(
+                "EnableAWSServiceAccess",
+                service("cloudtrial.amazonaws.com")
+            ),
+            unknown
+        );
+    }
+
+    #[test]
+    fn a_delegated_administrator_is_an_active_member_of_a_trusted_service() {
+        let mut org = Org::new();
+        let [one, other] = ["a@example.com", "b@example.com"].map(|email| org.account(email));
+        let (guardduty, cloudtrail) = ("guardduty.amazonaws.com", "cloudtrail.amazonaws.com");
+        let refusal = org.refusal(
+            "RegisterDelegatedAdministrator",
+            delegation(&one, guardduty),
+        );
+        assert_eq!(
+            refusal,
+            "ConstraintViolationException SERVICE_ACCESS_NOT_ENABLED"
+        );
+        for service in [guardduty, cloudtrail] {
+            org.call(
+                "EnableAWSServiceAccess",
+                json!({ "ServicePrincipal": service }),
+            );
+        }
+        org.call(
+            "RegisterDelegatedAdministrator",
+            delegation(&one, guardduty),
+        );
+        org.call(
+            "RegisterDelegatedAdministrator",
+            delegation(&one, cloudtrail),
+        );
+        org.call(
+            "RegisterDelegatedAdministrator",
+            delegation(&other, cloudtrail),
+        );
+        for (account, service, expect) in [
+            (one.as_str(), guardduty, "AccountAlreadyRegisteredException"),
+            (
+                &other,
+                guardduty,
+                "ConstraintViolationException DELEGATED_ADMINISTRATOR_EXISTS_FOR_THIS_SERVICE",
+            ),
+            (
+                "111111111111",
+                guardduty,
+                "ConstraintViolationException CANNOT_REGISTER_MASTER_AS_DELEGATED_ADMINISTRATOR",
+            ),
+            ("999999999999", guardduty, "AccountNotFoundException"),
+        ] {
+            assert_eq!(
+                org.refusal(
+                    "RegisterDelegatedAdministrator",
+                    delegation(account, service)
+                ),
+                expect
+            );
+        }
+        let mut listed = |filter: Value| {
+            org.list(
+                "ListDelegatedAdministrators",
+                filter,
+                "DelegatedAdministrators",
+            )
+            .len()
+        };
+        assert_eq!(listed(json!({})), 2);
+        assert_eq!(listed(json!({ "ServicePrincipal": guardduty })), 1);
+        let services = org.list(
+            "ListDelegatedServicesForAccount",
+            json!({ "AccountId": one }),
+            "DelegatedServices",
+        );
+        assert_eq!(services.len(), 2);
+
+        org.call(
+            "DeregisterDelegatedAdministrator",
+            delegation(&one, guardduty),
+        );
+        let gone = org.refusal(
+            "DeregisterDelegatedAdministrator",
+            delegation(&one, guardduty),
+        );
+        assert_eq!(gone, "AccountNotRegisteredException");
+        org.tamper(&json!({ "action": "suspend_account", "account": other }))
+            .unwrap();
+        let refusal = org.refusal(
+            "RegisterDelegatedAdministrator",
+            delegation(&other, guardduty),
+        );
+        assert_eq!(
+            refusal,
+            "ConstraintViolationException CANNOT_REGISTER_SUSPENDED_ACCOUNT_AS_DELEGATED_ADMINISTRATOR"
+        );
+    }
+}

@@ -1,6 +1,6 @@
 //! The tree: one root, organizational units under it, accounts under either.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 
 use serde_json::{Value, json};
@@ -19,7 +19,8 @@ pub(super) struct Node {
     pub(super) name: String,
     /// Nothing for the root.
     pub(super) parent: Option<String>,
-    pub(super) units: BTreeSet<String>,
+    /// The OUs right under it by name, which is unique here.
+    pub(super) units: BTreeMap<String, String>,
     pub(super) accounts: BTreeSet<AccountId>,
 }
 
@@ -28,7 +29,7 @@ impl Node {
         Node {
             name: name.to_owned(),
             parent,
-            units: BTreeSet::new(),
+            units: BTreeMap::new(),
             accounts: BTreeSet::new(),
         }
     }
@@ -60,7 +61,7 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
         .nodes
         .insert(id.clone(), Node::new(name, Some(parent.to_owned())));
     if let Some(node) = state.nodes.get_mut(parent) {
-        node.units.insert(id.clone());
+        node.units.insert(name.to_owned(), id.clone());
     }
     state.set_tags(&id, tags);
     state.attach_full_access(id.clone());
@@ -128,8 +129,7 @@ impl State {
 
     /// OUs with one parent have different names.
     fn free_name(&self, parent: &str, name: &str) -> Result<(), AwsError> {
-        let siblings = &self.node(parent)?.units;
-        if siblings.iter().any(|id| self.nodes[id].name == name) {
+        if self.node(parent)?.units.contains_key(name) {
             let message = "An OU with the same name already exists.";
             return Err(AwsError::new(
                 "DuplicateOrganizationalUnitException",
@@ -180,9 +180,15 @@ impl State {
         if unit.name == name {
             return Ok(());
         }
-        self.free_name(unit.parent.as_deref().unwrap_or_default(), name)?;
-        if let Some(node) = self.nodes.get_mut(id) {
-            name.clone_into(&mut node.name);
+        let parent = unit.parent.clone().unwrap_or_default();
+        self.free_name(&parent, name)?;
+        let Some(unit) = self.nodes.get_mut(id) else {
+            return Ok(());
+        };
+        let before = std::mem::replace(&mut unit.name, name.to_owned());
+        if let Some(parent) = self.nodes.get_mut(&parent) {
+            parent.units.remove(&before);
+            parent.units.insert(name.to_owned(), id.to_owned());
         }
         Ok(())
     }
@@ -197,9 +203,9 @@ impl State {
                 message,
             ));
         }
-        let parent = unit.parent.clone().unwrap_or_default();
+        let (name, parent) = (unit.name.clone(), unit.parent.clone().unwrap_or_default());
         if let Some(node) = self.nodes.get_mut(&parent) {
-            node.units.remove(id);
+            node.units.remove(&name);
         }
         self.nodes.remove(id);
         self.attached.remove(id);
@@ -209,7 +215,7 @@ impl State {
 
     pub(super) fn list_units(&self, call: &Call<'_>) -> Answer {
         let units = &self.node(call.required("ParentId"))?.units;
-        page(call, "OrganizationalUnits", units.iter().cloned(), |id| {
+        page(call, "OrganizationalUnits", units.values().cloned(), |id| {
             self.unit_view(id)
         })
     }
@@ -241,7 +247,7 @@ impl State {
         let children: Vec<String> = if kind == "ACCOUNT" {
             node.accounts.iter().map(AccountId::to_string).collect()
         } else {
-            node.units.iter().cloned().collect()
+            node.units.values().cloned().collect()
         };
         page(
             call,
@@ -249,5 +255,173 @@ impl State {
             children.into_iter(),
             |id| json!({ "Id": id, "Type": kind }),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::tests::Org;
+
+    fn made(parent: &str, name: &str) -> Value {
+        json!({ "ParentId": parent, "Name": name })
+    }
+
+    #[test]
+    fn siblings_have_different_names() {
+        let mut org = Org::new();
+        let root = org.root();
+        let one = org.unit(&root, "Applications");
+        let refusal = org.refusal("CreateOrganizationalUnit", made(&root, "Applications"));
+        assert_eq!(refusal, "DuplicateOrganizationalUnitException");
+        org.unit(&one, "Applications");
+        let other = org.unit(&root, "Sandbox");
+        let rename = |name: &str| json!({ "OrganizationalUnitId": other, "Name": name });
+        let refusal = org.refusal("UpdateOrganizationalUnit", rename("Applications"));
+        assert_eq!(refusal, "DuplicateOrganizationalUnitException");
+        org.call("UpdateOrganizationalUnit", rename("Sandbox"));
+        org.call("UpdateOrganizationalUnit", rename("Playground"));
+        let named = org.call(
+            "DescribeOrganizationalUnit",
+            json!({ "OrganizationalUnitId": other }),
+        );
+        assert_eq!(named["OrganizationalUnit"]["Name"], "Playground");
+        org.unit(&root, "Sandbox");
+    }
+
+    #[test]
+    fn nesting_ends_at_five_levels() {
+        let mut org = Org::new();
+        let mut parent = org.root();
+        for level in 1..=5 {
+            parent = org.unit(&parent, &format!("Level {level}"));
+        }
+        let refusal = org.refusal("CreateOrganizationalUnit", made(&parent, "Level 6"));
+        assert_eq!(
+            refusal,
+            "ConstraintViolationException OU_DEPTH_LIMIT_EXCEEDED"
+        );
+    }
+
+    #[test]
+    fn two_thousand_units_at_most() {
+        let mut org = Org::new();
+        let root = org.root();
+        for n in 0..2_000 {
+            org.unit(&root, &n.to_string());
+        }
+        let refusal = org.refusal("CreateOrganizationalUnit", made(&root, "one more"));
+        assert_eq!(
+            refusal,
+            "ConstraintViolationException OU_NUMBER_LIMIT_EXCEEDED"
+        );
+    }
+
+    #[test]
+    fn only_an_empty_unit_is_deleted() {
+        let mut org = Org::new();
+        let root = org.root();
+        let (unit, account) = (
+            org.unit(&root, "Applications"),
+            org.account("a@example.com"),
+        );
+        let delete = json!({ "OrganizationalUnitId": unit });
+        let child = org.unit(&unit, "Production");
+        assert_eq!(
+            org.refusal("DeleteOrganizationalUnit", delete.clone()),
+            "OrganizationalUnitNotEmptyException"
+        );
+        org.call(
+            "DeleteOrganizationalUnit",
+            json!({ "OrganizationalUnitId": child }),
+        );
+        let to =
+            json!({ "AccountId": account, "SourceParentId": root, "DestinationParentId": unit });
+        org.call("MoveAccount", to);
+        assert_eq!(
+            org.refusal("DeleteOrganizationalUnit", delete.clone()),
+            "OrganizationalUnitNotEmptyException"
+        );
+        let back =
+            json!({ "AccountId": account, "SourceParentId": unit, "DestinationParentId": root });
+        org.call("MoveAccount", back);
+        org.call("DeleteOrganizationalUnit", delete.clone());
+        assert_eq!(
+            org.refusal("DeleteOrganizationalUnit", delete),
+            "OrganizationalUnitNotFoundException"
+        );
+        assert!(
+            org.list(
+                "ListOrganizationalUnitsForParent",
+                json!({ "ParentId": root }),
+                "OrganizationalUnits"
+            )
+            .is_empty()
+        );
+    }
+
+    #[test]
+    fn the_tree_is_read_in_both_directions() {
+        let mut org = Org::new();
+        let root = org.root();
+        let (unit, account) = (
+            org.unit(&root, "Applications"),
+            org.account("a@example.com"),
+        );
+        let child = org.unit(&unit, "Production");
+        let mut children = |kind: &str| {
+            let input = json!({ "ParentId": root, "ChildType": kind });
+            let children = org.list("ListChildren", input, "Children");
+            children
+                .iter()
+                .map(|child| child["Id"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(children("ORGANIZATIONAL_UNIT"), [unit.clone()]);
+        let mut accounts = vec!["111111111111".to_owned(), account];
+        accounts.sort();
+        assert_eq!(children("ACCOUNT"), accounts);
+        let parents = org.list("ListParents", json!({ "ChildId": child }), "Parents");
+        assert_eq!(
+            parents,
+            [json!({ "Id": unit, "Type": "ORGANIZATIONAL_UNIT" })]
+        );
+        let unknown = format!("ou-{}-00000000", &root[2..]);
+        for (operation, member, code) in [
+            ("ListParents", "ChildId", "ChildNotFoundException"),
+            ("ListChildren", "ParentId", "ParentNotFoundException"),
+            (
+                "ListAccountsForParent",
+                "ParentId",
+                "ParentNotFoundException",
+            ),
+            (
+                "ListOrganizationalUnitsForParent",
+                "ParentId",
+                "ParentNotFoundException",
+            ),
+            (
+                "DescribeOrganizationalUnit",
+                "OrganizationalUnitId",
+                "OrganizationalUnitNotFoundException",
+            ),
+        ] {
+            assert_eq!(
+                org.refusal(
+                    operation,
+                    json!({ member: unknown, "ChildType": "ACCOUNT" })
+                ),
+                code
+            );
+        }
+        let refusal = org.refusal(
+            "DescribeOrganizationalUnit",
+            json!({ "OrganizationalUnitId": root }),
+        );
+        assert_eq!(
+            refusal, "OrganizationalUnitNotFoundException",
+            "the root is no OU"
+        );
     }
 }
