@@ -19,7 +19,6 @@ mod document;
 mod element;
 mod error;
 mod evaluate;
-mod expand;
 mod glob;
 mod operand;
 mod principal;
@@ -34,7 +33,6 @@ pub use decide::{Decision, Denial, Layer, Layers, Miss, Reason, StatementRef, de
 pub use document::{Policy, Version};
 pub use error::PolicyError;
 pub use evaluate::{Request, Verdict};
-pub use expand::expand_list;
 pub use glob::Glob;
 pub use principal::{PrincipalElement, PrincipalKind, PrincipalType, PrincipalView, Reach};
 pub use session::allow_actions;

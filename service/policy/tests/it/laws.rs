@@ -1,0 +1,339 @@
+//! Laws that hold for every document and every text.
+
+use std::sync::Arc;
+
+use landfall_policy::{
+    Context, Decision, Glob, Kind, Layers, Policy, PrincipalView, Request, Verdict, allow_actions,
+    decide,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn one_or_many(items: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Value> {
+    prop::collection::vec(items, 1..4)
+        .prop_flat_map(|items| {
+            let one = json!(items[0]);
+            prop_oneof![Just(json!(items)), Just(one)]
+        })
+        .boxed()
+}
+
+fn action() -> BoxedStrategy<String> {
+    prop_oneof![Just("*".to_owned()), "(s3|iam):(Get|Put|\\*|\\?){1,3}",].boxed()
+}
+
+fn resource() -> BoxedStrategy<String> {
+    prop_oneof![
+        Just("*".to_owned()),
+        "arn:aws:s3:::(b|\\*|\\?|/|\\$\\{aws:username\\}|\\$\\{aws:username, 'b'\\}|\\$\\{\\*\\}){1,4}",
+    ]
+    .boxed()
+}
+
+fn principal() -> BoxedStrategy<Value> {
+    prop_oneof![
+        Just(json!("*")),
+        one_or_many("(\\*|111122223333|arn:aws:iam::111122223333:(root|role/R|user/b))".boxed())
+            .prop_map(|names| json!({ "AWS": names })),
+        Just(json!({ "Service": "s3.amazonaws.com", "AWS": "444455556666" })),
+    ]
+    .boxed()
+}
+
+fn condition() -> BoxedStrategy<Value> {
+    let key = "(aws:username|k|K)".boxed();
+    let set = "(ForAllValues:|ForAnyValue:|)".boxed();
+    let exists = "(IfExists|)".boxed();
+    let test = prop_oneof![
+        (
+            "String(Not|)(Equals|EqualsIgnoreCase|Like)".boxed(),
+            one_or_many("[ab*?]{0,3}(\\$\\{aws:username\\}|)".boxed()),
+        ),
+        (
+            "Numeric(Equals|LessThan|GreaterThanEquals)".boxed(),
+            one_or_many("[0-9]{1,3}(\\.5|)".boxed()),
+        ),
+        ("Bool".boxed(), one_or_many("(true|false)".boxed())),
+        (
+            "(Not|)IpAddress".boxed(),
+            one_or_many("10\\.0\\.0\\.[0-9]/(8|24|32)".boxed()),
+        ),
+        (
+            "Arn(Not|)(Like|Equals)".boxed(),
+            one_or_many("arn:aws:iam::[1*]:(role|\\*)/[ab?]".boxed()),
+        ),
+    ];
+    (set, test, exists, key)
+        .prop_map(|(set, (operator, values), exists, key)| {
+            json!({ format!("{set}{operator}{exists}"): { key: values } })
+        })
+        .boxed()
+}
+
+fn statement(with_principal: bool) -> BoxedStrategy<Value> {
+    (
+        any::<[bool; 5]>(),
+        one_or_many(action()),
+        one_or_many(resource()),
+        principal(),
+        condition(),
+    )
+        .prop_map(move |(flags, action, resource, principal, condition)| {
+            let [
+                allow,
+                not_action,
+                not_resource,
+                not_principal,
+                has_condition,
+            ] = flags;
+            let pick = |inverted, plain: &str| {
+                if inverted {
+                    format!("Not{plain}")
+                } else {
+                    plain.to_owned()
+                }
+            };
+            let mut statement = json!({
+                "Effect": if allow { "Allow" } else { "Deny" },
+                pick(not_action, "Action"): action,
+                pick(not_resource, "Resource"): resource,
+            });
+            if with_principal {
+                statement[pick(not_principal, "Principal")] = principal;
+            }
+            if has_condition {
+                statement["Condition"] = condition;
+            }
+            statement
+        })
+        .boxed()
+}
+
+fn document(with_principal: bool) -> BoxedStrategy<String> {
+    (
+        prop::collection::vec(statement(with_principal), 1..5),
+        prop::option::of(prop_oneof![Just("2012-10-17"), Just("2008-10-17")]),
+        prop::option::of("[a-z]{1,4}"),
+    )
+        .prop_map(|(statements, version, id)| {
+            let mut document = json!({ "Statement": statements });
+            if let Some(version) = version {
+                document["Version"] = json!(version);
+            }
+            if let Some(id) = id {
+                document["Id"] = json!(id);
+            }
+            document.to_string()
+        })
+        .boxed()
+}
+
+fn who() -> BoxedStrategy<PrincipalView> {
+    let session = PrincipalView::role_session("arn:aws:iam::111122223333:role/R", "s").unwrap();
+    let user = PrincipalView::from_arn("arn:aws:iam::111122223333:user/b").unwrap();
+    prop_oneof![
+        Just(session),
+        Just(user),
+        Just(PrincipalView::root("111122223333")),
+        Just(PrincipalView::service("s3.amazonaws.com")),
+        Just(PrincipalView::anonymous()),
+    ]
+    .boxed()
+}
+
+fn context() -> BoxedStrategy<Context> {
+    let value = "(a|b|ab|\\*|7|3\\.5|true|10\\.0\\.0\\.7|arn:aws:iam::1:role/a)".boxed();
+    (
+        prop::collection::vec(value, 0..3),
+        prop::option::of("[ab*]{1,2}"),
+    )
+        .prop_map(|(values, username)| {
+            let mut context = Context::new();
+            context.set_all("k", values);
+            if let Some(username) = username {
+                context.set("aws:username", username);
+            }
+            context
+        })
+        .boxed()
+}
+
+fn asked() -> BoxedStrategy<(PrincipalView, String, String, Context)> {
+    (
+        who(),
+        "(s3|iam):(Get|Put){1,2}",
+        "arn:aws:s3:::[b/*]{1,4}",
+        context(),
+    )
+        .boxed()
+}
+
+/// Any JSON, with names from the policy language among its own.
+fn any_json() -> BoxedStrategy<Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        "(\\*|Allow|Deny|2012-10-17|\\$\\{[a-z:,' }]{0,6}|[0-9:T/.Z+-]{0,12})"
+            .prop_map(Value::from),
+    ];
+    let name = "(Version|Id|Statement|Sid|Effect|Action|NotAction|Resource|Principal|AWS|Condition|(ForAllValues:|)(StringLike|DateEquals|IpAddress|Bool|Null|ArnLike|NumericEquals)|[a-z]{0,3})";
+    leaf.prop_recursive(6, 48, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name, inner, 0..6)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+    .boxed()
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_or_refused(text in ".*", json in any_json()) {
+        let _ = Policy::parse(&text);
+        let statements = json!({ "Version": "2012-10-17", "Statement": [json] }).to_string();
+        for text in [json.to_string(), statements] {
+            if let Ok(policy) = Policy::parse(&text) {
+                for kind in [Kind::Identity, Kind::Resource, Kind::Trust, Kind::ServiceControl, Kind::ResourceControl] {
+                    let _ = policy.validate(kind);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_value_in_any_condition_is_compared(
+        operator in "(String(Equals|Like|EqualsIgnoreCase)|Numeric(LessThan)|Date(LessThan|Equals)|Bool|IpAddress|ArnLike|BinaryEquals)",
+        wanted in "(.{0,12}|[0-9:T/.Z+-]{0,24})",
+        actual in "(.{0,12}|[0-9:T/.Z+-]{0,24}|arn:.{0,12})",
+    ) {
+        let document = json!({ "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*", "Condition": { operator: { "k": wanted } } } });
+        if let Ok(policy) = Policy::parse(&document.to_string()) {
+            let context = Context::new().with("k", actual.clone());
+            let principal = PrincipalView::from_arn(&actual).unwrap_or_else(PrincipalView::anonymous);
+            let _ = policy.evaluate(&Request { principal: &principal, action: &actual, resource: &wanted, context: &context });
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back(text in document(true)) {
+        let policy = Policy::parse(&text).unwrap();
+        let minified = policy.to_minified();
+        let again = Policy::parse(&minified).unwrap();
+        prop_assert_eq!(&again, &policy);
+        prop_assert_eq!(again.to_minified(), minified);
+        let through_serde: Policy = serde_json::from_str(&serde_json::to_string(&policy).unwrap()).unwrap();
+        prop_assert_eq!(through_serde, policy);
+    }
+
+    #[test]
+    fn minified_is_not_longer_and_means_the_same(text in document(true), (principal, action, resource, context) in asked()) {
+        let policy = Policy::parse(&text).unwrap();
+        let minified = policy.to_minified();
+        prop_assert!(minified.len() <= text.len());
+        let request = Request { principal: &principal, action: &action, resource: &resource, context: &context };
+        prop_assert_eq!(Policy::parse(&minified).unwrap().evaluate(&request), policy.evaluate(&request));
+    }
+
+    #[test]
+    fn a_further_deny_never_widens(
+        text in document(false),
+        mut denied in statement(false),
+        (principal, action, resource, context) in asked(),
+    ) {
+        denied["Effect"] = json!("Deny");
+        let policy = Policy::parse(&text).unwrap();
+        let mut narrower: Value = serde_json::from_str(&text).unwrap();
+        narrower["Statement"].as_array_mut().unwrap().push(denied);
+        let narrower = Policy::parse(&narrower.to_string()).unwrap();
+        let request = Request { principal: &principal, action: &action, resource: &resource, context: &context };
+        prop_assert!(policy.allows(&request) || !narrower.allows(&request));
+        let denies = |policy: &Policy| matches!(policy.evaluate(&request), Verdict::Deny { .. });
+        prop_assert!(denies(&narrower) || !denies(&policy));
+    }
+
+    #[test]
+    fn the_order_of_statements_does_not_matter(text in document(true), (principal, action, resource, context) in asked()) {
+        let mut reversed: Value = serde_json::from_str(&text).unwrap();
+        reversed["Statement"].as_array_mut().unwrap().reverse();
+        let request = Request { principal: &principal, action: &action, resource: &resource, context: &context };
+        let verdict = |text: &str| match Policy::parse(text).unwrap().evaluate(&request) {
+            Verdict::Allow { reach, .. } => format!("allow {reach:?}"),
+            Verdict::Deny { .. } => "deny".to_owned(),
+            Verdict::Silent => "silent".to_owned(),
+        };
+        prop_assert_eq!(verdict(&text), verdict(&reversed.to_string()));
+    }
+
+    /// SCPs, boundary and session policy only ever take away; and whatever denies is named.
+    #[test]
+    fn limits_never_widen(
+        identity in document(false),
+        limit in document(false),
+        resource_policy in prop::option::of(document(true)),
+        (principal, action, resource, context) in asked(),
+        owner in prop::option::of("(111122223333|444455556666)"),
+    ) {
+        let identity = [Arc::new(Policy::parse(&identity).unwrap())];
+        let limit = Policy::parse(&limit).unwrap();
+        let resource_policy = resource_policy.map(|text| Policy::parse(&text).unwrap());
+        let scps = [vec![Arc::new(limit.clone())]];
+        let free = Layers {
+            identity: &identity,
+            resource: resource_policy.as_ref(),
+            resource_account: owner.as_deref(),
+            ..Layers::default()
+        };
+        let request = Request { principal: &principal, action: &action, resource: &resource, context: &context };
+        let limited = [
+            Layers { boundary: Some(&limit), ..free },
+            Layers { session: Some(&limit), ..free },
+            Layers { scps: &scps, ..free },
+            Layers { rcps: &scps, ..free },
+            Layers { resource_must_allow: true, ..free },
+        ];
+        for limited in limited {
+            if let Decision::Denied(denial) = decide(&free, &request) {
+                prop_assert!(!decide(&limited, &request).is_allowed());
+                prop_assert!(!denial.to_string().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_as_the_plain_definition_says(pattern in "[ab*?]{0,8}", text in "[abAB]{0,8}") {
+        fn fits(pattern: &[u8], text: &[u8]) -> bool {
+            match (pattern.split_first(), text.split_first()) {
+                (None, None) => true,
+                (Some((b'*', rest)), _) => fits(rest, text) || (!text.is_empty() && fits(pattern, &text[1..])),
+                (Some((b'?', rest)), Some((_, others))) => fits(rest, others),
+                (Some((wanted, rest)), Some((found, others))) => wanted.eq_ignore_ascii_case(found) && fits(rest, others),
+                (None, Some(_)) | (Some(_), None) => false,
+            }
+        }
+        prop_assert_eq!(Glob::new(&pattern).matches(&text), fits(pattern.as_bytes(), text.as_bytes()));
+    }
+
+    #[test]
+    fn a_session_policy_allows_exactly_its_actions(
+        actions in prop::collection::vec("(s3|S3|iam):(Get|get|Put|\\*|\\?){1,3}", 0..6),
+        asked in "(s3|iam):(Get|Put){1,3}",
+    ) {
+        let policy = allow_actions(actions.iter().map(String::as_str));
+        let principal = PrincipalView::root("111122223333");
+        let request = Request { principal: &principal, action: &asked, resource: "*", context: &Context::new() };
+        let expected = actions.iter().any(|action| Glob::new(action).matches(&asked));
+        prop_assert_eq!(policy.allows(&request), expected);
+    }
+}
+
+/// A matcher that tries all places for all wildcards would not come back from this one.
+#[test]
+fn a_pattern_of_many_wildcards_is_no_trap() {
+    let glob = Glob::new(&"a*".repeat(64));
+    assert!(!glob.matches(&format!("{}b", "a".repeat(63))));
+    assert!(glob.matches(&"a".repeat(5_000)));
+}
