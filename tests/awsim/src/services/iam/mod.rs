@@ -26,10 +26,12 @@ mod policies;
 mod role_policies;
 mod roles;
 mod service_linked;
+mod tamper;
 mod users;
 
 pub use founding::found;
 pub use roles::RoleView;
+pub use tamper::tamper;
 
 /// What IAM knows of all accounts.
 #[derive(Default)]

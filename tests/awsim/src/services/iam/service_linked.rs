@@ -6,12 +6,15 @@ use serde_json::json;
 use super::document::Document;
 use super::roles::Role;
 use super::{State, invalid, no_such_entity};
-use crate::call::{AccountId, Answer, AwsError, Call};
+use crate::call::{AccountId, Answer, Call, Region};
+use crate::regions;
 use crate::world::World;
 
-/// A deletion that was asked for. The role is gone at once; the task takes some seconds to say so.
+/// A deletion that was asked for. What it does is done at once; the task takes some seconds to say so.
 pub(super) struct Deletion {
     finished: Timestamp,
+    /// Why the role stays: the Regions in which its service still uses it.
+    in_use: Vec<Region>,
 }
 
 /// The name of each service's role and the AWS managed policy that it carries, from the services' user guides.
@@ -154,30 +157,49 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
 
 pub(super) fn delete(world: &mut World, call: &Call<'_>) -> Answer {
     let (account, name) = (call.account(), call.required("RoleName"));
-    let finished = call.now + world.wait(SignedDuration::from_secs(5));
-    let number = world.random_hex(12);
     let role = world.iam.role_record(account, name)?;
-    let Some(service) = &role.linked_service else {
+    let Some(service) = role.linked_service.clone() else {
         return Err(invalid(format!(
             "The role {name} is not a service-linked role."
         )));
     };
+    let in_use: Vec<Region> = match service.as_str() {
+        "config.amazonaws.com" => regions::all()
+            .filter(|region| world.config.is_recording(account, region))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let number = world.random_hex(12);
+    let finished = call.now + world.wait(SignedDuration::from_secs(5));
     let task = format!("task/aws-service-role/{service}/{name}/00000000-0000-4000-8000-{number}");
     let account = world.iam.account(account);
-    account.roles.remove(name);
+    if in_use.is_empty() {
+        account.roles.remove(name);
+    }
     account
         .deletions
-        .insert(task.clone(), Deletion { finished });
+        .insert(task.clone(), Deletion { finished, in_use });
     Ok(json!({"DeletionTaskId": task}))
 }
 
 pub(super) fn deletion_status(world: &mut World, call: &Call<'_>) -> Answer {
     let task = call.required("DeletionTaskId");
-    match world.iam.account(call.account()).deletions.get(task) {
-        Some(deletion) if call.now < deletion.finished => Ok(json!({"Status": "IN_PROGRESS"})),
-        Some(_) => Ok(json!({"Status": "SUCCEEDED"})),
-        None => Err::<_, AwsError>(no_such_entity(format!(
-            "Deletion task {task} cannot be found."
-        ))),
+    let deletion = world.iam.account(call.account()).deletions.get(task);
+    let deletion =
+        deletion.ok_or_else(|| no_such_entity(format!("Deletion task {task} cannot be found.")))?;
+    if call.now < deletion.finished {
+        return Ok(json!({"Status": "IN_PROGRESS"}));
     }
+    if deletion.in_use.is_empty() {
+        return Ok(json!({"Status": "SUCCEEDED"}));
+    }
+    let usage = deletion
+        .in_use
+        .iter()
+        .map(|region| json!({"Region": region, "Resources": []}));
+    let reason = json!({
+        "Reason": "A service-linked role in use cannot be deleted.",
+        "RoleUsageList": usage.collect::<Vec<_>>(),
+    });
+    Ok(json!({"Status": "FAILED", "Reason": reason}))
 }

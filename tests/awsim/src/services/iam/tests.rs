@@ -463,3 +463,30 @@ fn access_keys_come_and_go() {
     .unwrap();
     assert!(world.iam.access_key(&id).is_none());
 }
+
+#[test]
+fn tampering_is_seen_by_the_next_call() {
+    let world = &mut world();
+    let create = json!({"AWSServiceName": "config.amazonaws.com"});
+    call(world, MEMBER, "CreateServiceLinkedRole", create).unwrap();
+    let delete = json!({"action": "delete_role", "account": "222222222222", "role": "AWSServiceRoleForConfig"});
+    super::tamper(world, &delete, now()).unwrap();
+    assert!(!world.iam.has_role(MEMBER, "AWSServiceRoleForConfig"));
+    assert!(super::tamper(world, &delete, now()).is_err(), "it is gone");
+    call(
+        world,
+        MEMBER,
+        "CreateRole",
+        json!({"RoleName": "R", "AssumeRolePolicyDocument": TRUST}),
+    )
+    .unwrap();
+    let edit = json!({"action": "edit_role_trust", "account": "222222222222", "role": "R", "policy": TRUST.replace("111111111111", "333333333333")});
+    super::tamper(world, &edit, now()).unwrap();
+    let role = call(world, MEMBER, "GetRole", json!({"RoleName": "R"})).unwrap();
+    assert!(
+        role["Role"]["AssumeRolePolicyDocument"]
+            .as_str()
+            .unwrap()
+            .contains("333333333333")
+    );
+}

@@ -39,6 +39,26 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
+    /// A bucket as AWS makes it when nothing else is asked for: private, encrypted, without ACLs.
+    pub(super) fn new(name: &str, owner: AccountId, region: Region, now: Timestamp) -> Self {
+        Bucket {
+            name: name.to_owned(),
+            owner,
+            region,
+            created: now,
+            policy: None,
+            public_access_block: Some(public_access_block(None, true)),
+            versioning: None,
+            encryption: default_encryption(),
+            ownership: Some("BucketOwnerEnforced".to_owned()),
+            object_lock: false,
+            tags: None,
+            lifecycle: None,
+            logging: None,
+            objects: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn arn(&self) -> String {
         format!("arn:aws:s3:::{}", self.name)
     }
@@ -79,23 +99,12 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
     let tags = configuration
         .and_then(|configuration| configuration.get("Tags"))
         .filter(|tags| tags.as_array().is_some_and(|tags| !tags.is_empty()));
-    let bucket = Bucket {
-        name: name.to_owned(),
-        owner: call.account(),
-        region: call.region,
-        created: call.now,
-        policy: None,
-        public_access_block: Some(public_access_block(None, true)),
-        // Locked objects are versioned ones.
-        versioning: object_lock.then(|| "Enabled".to_owned()),
-        encryption: default_encryption(),
-        ownership: Some(ownership.to_owned()),
-        object_lock,
-        tags: tags.cloned(),
-        lifecycle: None,
-        logging: None,
-        objects: BTreeMap::new(),
-    };
+    let mut bucket = Bucket::new(name, call.account(), call.region, call.now);
+    bucket.ownership = Some(ownership.to_owned());
+    bucket.object_lock = object_lock;
+    // Locked objects are versioned ones.
+    bucket.versioning = object_lock.then(|| "Enabled".to_owned());
+    bucket.tags = tags.cloned();
     let answer = created(&bucket);
     world.s3.buckets.insert(name.to_owned(), bucket);
     Ok(answer)

@@ -13,11 +13,14 @@ use crate::world::World;
 
 mod access;
 mod buckets;
+mod listing;
 mod objects;
 mod policies;
 mod settings;
+mod tamper;
 
 pub use access::action;
+pub use tamper::tamper;
 
 /// What S3 knows.
 #[derive(Default)]
@@ -63,7 +66,9 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "GetObject" => objects::get(world, call),
         "HeadObject" => objects::head(world, call),
         "DeleteObject" => objects::delete(world, call),
-        "ListObjectsV2" => objects::list(world, call),
+        "DeleteObjects" => objects::delete_many(world, call),
+        "ListObjectVersions" => listing::versions(world, call),
+        "ListObjectsV2" => listing::keys(world, call),
         _ => Err(AwsError::not_built()),
     }
 }
@@ -72,6 +77,9 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
 pub fn resource(_world: &World, call: &Call<'_>) -> String {
     match (call.text("Bucket"), call.text("Key")) {
         (Some(bucket), Some(key)) => format!("arn:aws:s3:::{bucket}/{key}"),
+        (Some(bucket), None) if call.operation == "DeleteObjects" => {
+            format!("arn:aws:s3:::{bucket}/*")
+        }
         (Some(bucket), None) => format!("arn:aws:s3:::{bucket}"),
         _ => "*".to_owned(),
     }

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::buckets::Bucket;
-use super::canonical_user;
 use crate::call::{Answer, AwsError, Call};
 use crate::world::World;
 
@@ -14,17 +13,17 @@ use crate::world::World;
 pub(super) struct Version {
     /// None for the `null` version of a bucket that is not versioned.
     id: Option<String>,
-    modified: Timestamp,
-    content: Option<Content>,
+    pub(super) modified: Timestamp,
+    pub(super) content: Option<Content>,
 }
 
-struct Content {
+pub(super) struct Content {
     /// In base 64, as it came and goes.
     body: String,
-    size: usize,
-    etag: String,
+    pub(super) size: usize,
+    pub(super) etag: String,
     /// Headers that come back as they were given: `ContentType`, `Metadata` and the like.
-    headers: Map<String, Value>,
+    pub(super) headers: Map<String, Value>,
 }
 
 /// The members that `GetObject` gives back as `PutObject` brought them.
@@ -40,10 +39,7 @@ const HEADERS: [&str; 7] = [
 
 pub(super) fn put(world: &mut World, call: &Call<'_>) -> Answer {
     let key = call.required("Key");
-    let id = world.random_text(
-        32,
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
-    );
+    let id = world.random_text(32, VERSION_ID);
     let bucket = world.s3.bucket_mut(call)?;
     let enforced = bucket.ownership.as_deref() == Some("BucketOwnerEnforced");
     if enforced
@@ -66,18 +62,12 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Answer {
             .with("Condition", "If-None-Match"));
     }
     let body = call.text("Body").unwrap_or_default();
-    let bytes = STANDARD
-        .decode(body)
-        .map_err(|_| AwsError::new("InvalidRequest", "The body is not whole."))?;
-    let mut headers = Map::new();
+    let mut content = Content::new(body).map_err(|why| AwsError::new("InvalidRequest", why))?;
     for header in HEADERS {
         if let Some(value) = call.input.get(header) {
-            headers.insert(header.to_owned(), value.clone());
+            content.headers.insert(header.to_owned(), value.clone());
         }
     }
-    headers
-        .entry("ContentType")
-        .or_insert_with(|| json!("binary/octet-stream"));
     let algorithm =
         &bucket.encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"];
     let algorithm = call
@@ -85,19 +75,29 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Answer {
         .get("ServerSideEncryption")
         .unwrap_or(algorithm)
         .clone();
-    headers.insert("ServerSideEncryption".to_owned(), algorithm.clone());
-    let content = Content {
-        body: body.to_owned(),
-        size: bytes.len(),
-        etag: etag(&bytes),
-        headers,
-    };
+    content
+        .headers
+        .insert("ServerSideEncryption".to_owned(), algorithm.clone());
     let mut answer = json!({"ETag": content.etag, "ServerSideEncryption": algorithm});
-    let version = bucket.add(key, id, call.now, Some(content));
-    if let Some(version) = version {
+    if let Some(version) = bucket.add(key, id, call.now, Some(content)) {
         answer["VersionId"] = json!(version);
     }
     Ok(answer)
+}
+
+impl Content {
+    /// A content of this body (in base 64), without further headers.
+    fn new(body: &str) -> Result<Self, String> {
+        let bytes = STANDARD.decode(body).map_err(|error| error.to_string())?;
+        let mut headers = Map::new();
+        headers.insert("ContentType".to_owned(), json!("binary/octet-stream"));
+        Ok(Content {
+            body: body.to_owned(),
+            size: bytes.len(),
+            etag: etag(&bytes),
+            headers,
+        })
+    }
 }
 
 /// A tag that changes with the content. Clients may not read more into it: it is MD5 in some cases only.
@@ -112,7 +112,26 @@ fn etag(bytes: &[u8]) -> String {
     format!("\"{hash:032x}\"")
 }
 
+impl Version {
+    /// The id by which callers know the version.
+    pub(super) fn name(&self) -> &str {
+        self.id.as_deref().unwrap_or("null")
+    }
+}
+
 impl Bucket {
+    /// Puts an object (its body in base 64) into the bucket past every rule.
+    pub(super) fn deliver(
+        &mut self,
+        key: &str,
+        id: String,
+        now: Timestamp,
+        body: &str,
+    ) -> Result<(), String> {
+        self.add(key, id, now, Some(Content::new(body)?));
+        Ok(())
+    }
+
     fn newest(&self, key: &str) -> Option<&Version> {
         self.objects.get(key).and_then(|versions| versions.last())
     }
@@ -165,7 +184,7 @@ fn describe<'a>(
         None => bucket.newest(key),
         Some(id) => {
             let mut versions = bucket.objects.get(key).into_iter().flatten();
-            let version = versions.find(|version| version.id.as_deref().unwrap_or("null") == id);
+            let version = versions.find(|version| version.name() == id);
             Some(version.ok_or_else(|| {
                 AwsError::new("NoSuchVersion", "The specified version does not exist.")
                     .status(404)
@@ -199,132 +218,83 @@ fn describe<'a>(
     answer.insert("ContentLength".to_owned(), json!(content.size));
     answer.insert("ETag".to_owned(), json!(content.etag));
     if bucket.versioning.is_some() {
-        answer.insert(
-            "VersionId".to_owned(),
-            json!(version.id.as_deref().unwrap_or("null")),
-        );
+        answer.insert("VersionId".to_owned(), json!(version.name()));
     }
     Ok((answer, content))
 }
 
-/// Deletes a version for good where one is named. Otherwise it deletes the object, or in a versioned bucket marks it as deleted.
-pub(super) fn delete(world: &mut World, call: &Call<'_>) -> Answer {
-    let key = call.required("Key");
-    let id = world.random_text(
-        32,
-        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
-    );
-    let bucket = world.s3.bucket_mut(call)?;
-    if let Some(wanted) = call.text("VersionId") {
+/// Letters and digits of a new version's id.
+const VERSION_ID: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+impl Bucket {
+    /// Deletes a version for good where one is named. Otherwise deletes the object, or in a versioned bucket
+    /// marks it as deleted with a version `id`. Returns the members of `DeleteObject`'s answer.
+    fn remove(&mut self, key: &str, version: Option<&str>, id: String, now: Timestamp) -> Value {
+        let Some(wanted) = version else {
+            if self.versioning.is_none() {
+                self.objects.remove(key);
+                return json!({});
+            }
+            let version = self.add(key, id, now, None);
+            return json!({"DeleteMarker": true, "VersionId": version});
+        };
         let mut answer = json!({"VersionId": wanted});
-        if let Some(versions) = bucket.objects.get_mut(key) {
-            let marker = versions.iter().any(|version| {
-                version.id.as_deref().unwrap_or("null") == wanted && version.content.is_none()
-            });
-            versions.retain(|version| version.id.as_deref().unwrap_or("null") != wanted);
-            if marker {
+        if let Some(versions) = self.objects.get_mut(key) {
+            if versions
+                .iter()
+                .any(|version| version.name() == wanted && version.content.is_none())
+            {
                 answer["DeleteMarker"] = json!(true);
             }
+            versions.retain(|version| version.name() != wanted);
             if versions.is_empty() {
-                bucket.objects.remove(key);
+                self.objects.remove(key);
             }
         }
-        return Ok(answer);
+        answer
     }
-    if bucket.versioning.is_none() {
-        bucket.objects.remove(key);
-        return Ok(json!({}));
-    }
-    let version = bucket.add(key, id, call.now, None);
-    Ok(json!({"DeleteMarker": true, "VersionId": version}))
 }
 
-/// Keys in order, at most 1,000 a page; those that go on after a delimiter are rolled up into one common prefix.
-pub(super) fn list(world: &World, call: &Call<'_>) -> Answer {
-    let bucket = world.s3.bucket(call)?;
-    let (prefix, delimiter) = (
-        call.text("Prefix").unwrap_or(""),
-        call.text("Delimiter")
-            .filter(|delimiter| !delimiter.is_empty()),
-    );
-    let after = call
-        .text("ContinuationToken")
-        .or_else(|| call.text("StartAfter"))
-        .unwrap_or("");
-    let most = call
-        .integer("MaxKeys")
-        .and_then(|most| usize::try_from(most).ok())
-        .unwrap_or(1000)
-        .min(1000);
-    let owner = call
-        .flag("FetchOwner")
-        .unwrap_or(false)
-        .then(|| canonical_user(bucket.owner));
+pub(super) fn delete(world: &mut World, call: &Call<'_>) -> Answer {
+    let id = world.random_text(32, VERSION_ID);
+    let bucket = world.s3.bucket_mut(call)?;
+    Ok(bucket.remove(call.required("Key"), call.text("VersionId"), id, call.now))
+}
 
-    let (mut contents, mut prefixes) = (Vec::new(), Vec::<String>::new());
-    let (mut last, mut truncated) = (String::new(), false);
-    for (key, versions) in &bucket.objects {
-        let Some(rest) = key.strip_prefix(prefix) else {
-            continue;
-        };
-        let Some((version, content)) = versions
-            .last()
-            .and_then(|version| version.content.as_ref().map(|content| (version, content)))
-        else {
-            continue;
-        };
-        let common = delimiter
-            .and_then(|delimiter| {
-                rest.find(delimiter)
-                    .map(|at| prefix.len() + at + delimiter.len())
-            })
-            .map(|end| &key[..end]);
-        let item = common.unwrap_or(key);
-        // A token that is a common prefix has all keys under it behind it.
-        if item <= after
-            || prefixes
-                .last()
-                .is_some_and(|prefix| Some(prefix.as_str()) == common)
-        {
-            continue;
-        }
-        if contents.len() + prefixes.len() == most {
-            truncated = true;
-            break;
-        }
-        item.clone_into(&mut last);
-        if let Some(common) = common {
-            prefixes.push(common.to_owned());
-            continue;
-        }
-        let mut object = json!({
-            "Key": key,
-            "LastModified": version.modified.to_string(),
-            "ETag": content.etag,
-            "Size": content.size,
-            "StorageClass": content.headers.get("StorageClass").and_then(Value::as_str).unwrap_or("STANDARD"),
-        });
-        if let Some(owner) = &owner {
-            object["Owner"] = owner.clone();
-        }
-        contents.push(object);
+/// Up to 1,000 deletions in one call.
+pub(super) fn delete_many(world: &mut World, call: &Call<'_>) -> Answer {
+    let objects = call.input["Delete"]["Objects"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    if objects.is_empty() || objects.len() > 1000 {
+        return Err(AwsError::new(
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        ));
     }
-    let mut answer = json!({
-        "Name": bucket.name,
-        "Prefix": prefix,
-        "MaxKeys": most,
-        "KeyCount": contents.len() + prefixes.len(),
-        "IsTruncated": truncated,
-        "Contents": contents,
-        "CommonPrefixes": prefixes.iter().map(|prefix| json!({"Prefix": prefix})).collect::<Vec<_>>(),
-    });
-    for member in ["Delimiter", "ContinuationToken", "StartAfter"] {
-        if let Some(value) = call.text(member) {
-            answer[member] = json!(value);
+    let mut deleted = Vec::new();
+    for object in objects {
+        let id = world.random_text(32, VERSION_ID);
+        let (key, version) = (
+            object["Key"].as_str().unwrap_or_default(),
+            object["VersionId"].as_str(),
+        );
+        let removed = world
+            .s3
+            .bucket_mut(call)?
+            .remove(key, version, id, call.now);
+        let mut item = json!({"Key": key});
+        if let Some(version) = version {
+            item["VersionId"] = json!(version);
         }
+        if removed["DeleteMarker"] == true {
+            item["DeleteMarker"] = json!(true);
+            item["DeleteMarkerVersionId"] = removed["VersionId"].clone();
+        }
+        deleted.push(item);
     }
-    if truncated {
-        answer["NextContinuationToken"] = json!(last);
+    if call.input["Delete"]["Quiet"] == true {
+        deleted.clear();
     }
-    Ok(answer)
+    Ok(json!({"Deleted": deleted}))
 }

@@ -575,3 +575,103 @@ fn lists_page_and_roll_up() {
     }
     assert_eq!(seen, ["a/", "b", "c/", "d"]);
 }
+
+#[test]
+fn a_versioned_bucket_can_be_emptied() {
+    let mut scene = scene();
+    let mut on = |operation, input: Value| call(&mut scene, MANAGEMENT_ACCOUNT, operation, input);
+    let versioning = json!({"Bucket": "logs", "VersioningConfiguration": {"Status": "Enabled"}});
+    on("PutBucketVersioning", versioning).unwrap();
+    for key in ["a", "b"] {
+        on(
+            "PutObject",
+            json!({"Bucket": "logs", "Key": key, "Body": "eA=="}),
+        )
+        .unwrap();
+    }
+    let delete = |objects: Value| json!({"Bucket": "logs", "Delete": {"Objects": objects}});
+    let marked = on("DeleteObjects", delete(json!([{"Key": "a"}]))).unwrap();
+    assert_eq!(marked["Deleted"][0]["DeleteMarker"], true);
+    let mut input = json!({"Bucket": "logs", "MaxKeys": 1});
+    let mut seen = 0;
+    loop {
+        let page = on("ListObjectVersions", input.clone()).unwrap();
+        for item in ["Versions", "DeleteMarkers"]
+            .iter()
+            .flat_map(|list| page[list].as_array().unwrap())
+        {
+            seen += 1;
+            on(
+                "DeleteObjects",
+                delete(json!([{"Key": item["Key"], "VersionId": item["VersionId"]}])),
+            )
+            .unwrap();
+        }
+        let Some(marker) = page.get("NextKeyMarker") else {
+            break;
+        };
+        input["KeyMarker"] = marker.clone();
+    }
+    assert_eq!(seen, 3);
+    on("DeleteBucket", json!({"Bucket": "logs"})).unwrap();
+}
+
+#[test]
+fn tampering_is_seen_by_the_next_call() {
+    let mut scene = scene();
+    let tamper =
+        |scene: &mut Scene, request: Value| super::tamper(&mut scene.world, &request, scene.now);
+    let open = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::logs/*"}]});
+    tamper(
+        &mut scene,
+        json!({"action": "set_bucket_policy", "bucket": "logs", "policy": open.to_string()}),
+    )
+    .unwrap();
+    let bucket = json!({"Bucket": "logs"});
+    let status = call(
+        &mut scene,
+        MANAGEMENT_ACCOUNT,
+        "GetBucketPolicyStatus",
+        bucket.clone(),
+    )
+    .unwrap();
+    assert_eq!(status["PolicyStatus"]["IsPublic"], true);
+    tamper(
+        &mut scene,
+        json!({"action": "remove_public_access_block", "bucket": "logs"}),
+    )
+    .unwrap();
+    assert_eq!(
+        call(
+            &mut scene,
+            MANAGEMENT_ACCOUNT,
+            "GetPublicAccessBlock",
+            bucket.clone()
+        ),
+        refused("NoSuchPublicAccessBlockConfiguration")
+    );
+    tamper(
+        &mut scene,
+        json!({"action": "delete_bucket", "bucket": "logs"}),
+    )
+    .unwrap();
+    assert_eq!(
+        call(&mut scene, MANAGEMENT_ACCOUNT, "HeadBucket", bucket),
+        refused("NoSuchBucket")
+    );
+    let taken = json!({"action": "take_bucket_name", "bucket": "logs", "account": "999999999999", "region": "us-east-1"});
+    tamper(&mut scene, taken).unwrap();
+    let create = json!({"Bucket": "logs", "CreateBucketConfiguration": {"LocationConstraint": "eu-central-1"}});
+    assert_eq!(
+        call(&mut scene, MANAGEMENT_ACCOUNT, "CreateBucket", create),
+        refused("BucketAlreadyExists")
+    );
+    assert!(tamper(&mut scene, json!({"action": "no_such", "bucket": "logs"})).is_err());
+    assert!(
+        tamper(
+            &mut scene,
+            json!({"action": "delete_bucket", "bucket": "none"})
+        )
+        .is_err()
+    );
+}
