@@ -1,1 +1,17 @@
+//! Controls: what Landfall guarantees in an account, one file for each guarantee, and the way to AWS that they share.
+//!
+//! This crate alone names types of the AWS SDK. A control observes, plans and applies (`control::Control`); everything
+//! it calls goes through `aws::Aws::call`, which waits for a token, sends, and says what an error means.
+//! Adding a control is one file and one line in `registry`.
 
+pub mod aws;
+pub mod cloud;
+pub mod control;
+pub mod error;
+pub mod limiter;
+pub mod limits;
+mod localhost;
+pub mod registry;
+pub mod session;
+
+mod guardduty_detector;

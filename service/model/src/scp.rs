@@ -79,7 +79,7 @@ impl ScpSet {
                 })?;
             expand(&mut document, zone);
             let minified = document.to_string();
-            //LP landfall_policy::Policy::parse(&minified).map_err(|error| wrong(error.to_string()))?;
+            landfall_policy::Policy::parse(&minified).map_err(|error| wrong(error.to_string()))?;
             if minified.chars().count() > limits.characters {
                 return Err(wrong(format!(
                     "has {} characters without white space; AWS takes {}",

@@ -1,0 +1,343 @@
+//! The way to AWS: one process, one HTTP connection pool, one set of token buckets, and a role for every account.
+//!
+//! The SDK's defaults are made for a program with one set of credentials. This one works in hundreds of accounts, so
+//! - the HTTP client is shared by all service clients (each would open a pool of its own);
+//! - the SDK's retries are off: it would share one retry budget among all accounts (`limiter` decides instead);
+//! - credentials are kept here, one session for each account and set of actions (the SDK's identity cache holds 64 and
+//!   then forgets silently).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sts::types::Credentials as StsCredentials;
+use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use landfall_model::cloud_error::CloudErrorKind;
+use landfall_model::ids::{AccountId, Region};
+use landfall_model::landing_zone::{LandingZone, Roles};
+use tokio::sync::Semaphore;
+
+use crate::aws::Aws;
+use crate::error::CloudError;
+use crate::limiter::Limiter;
+use crate::localhost::LocalhostResolver;
+
+/// The longest session policy that `AssumeRole` takes, in characters (STS API, parameter `Policy`).
+pub const LONGEST_SESSION_POLICY: usize = 2_048;
+
+/// How long sessions last: the most that role chaining allows (IAM, "Roles terms and concepts").
+const SESSION_SECONDS: i32 = 3_600;
+/// Sessions are renewed when less than this is left: longer than any one reconcile should take.
+const RENEW_BEFORE: Duration = Duration::from_secs(600);
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Cloud(Arc<Inner>);
+
+struct Inner {
+    base: SdkConfig,
+    management_account: AccountId,
+    home_region: Region,
+    roles: Roles,
+    limiter: Arc<Limiter>,
+    /// Calls in flight, of all accounts together.
+    in_flight: Arc<Semaphore>,
+    sessions: Mutex<BTreeMap<SessionKey, Arc<tokio::sync::Mutex<Option<Credentials>>>>>,
+}
+
+type SessionKey = (AccountId, BTreeSet<&'static str>);
+
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cloud")
+            .field("management_account", &self.0.management_account)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a session is for: whose, in which Region the calls go, and why.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    pub account: AccountId,
+    pub region: Region,
+    /// The only actions that the session may do.
+    pub actions: BTreeSet<&'static str>,
+    /// The request or run, for CloudTrail: a part of the session's name.
+    pub reason: String,
+    /// Whether the account is so new that refusals may only mean *not yet*.
+    pub young: bool,
+}
+
+impl Cloud {
+    /// Finds credentials, endpoint and proxy settings as every AWS program does, and opens nothing yet.
+    pub async fn from_environment(zone: &LandingZone, calls_in_flight: usize) -> Self {
+        let http_client = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
+            .build_with_resolver(LocalhostResolver::default());
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_millis(3_100))
+            .operation_attempt_timeout(Duration::from_secs(15))
+            .operation_timeout(Duration::from_secs(20))
+            .build();
+        let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http_client)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .region(aws_config::Region::new(zone.home_region.to_string()))
+            .load()
+            .await;
+        Cloud(Arc::new(Inner {
+            base,
+            management_account: zone.management_account.clone(),
+            home_region: zone.home_region.clone(),
+            roles: zone.roles.clone(),
+            limiter: Arc::new(Limiter::default()),
+            in_flight: Arc::new(Semaphore::new(calls_in_flight)),
+            sessions: Mutex::default(),
+        }))
+    }
+
+    pub fn limiter(&self) -> &Limiter {
+        &self.0.limiter
+    }
+
+    /// Assumes the role for an errand, or takes the session that is there, and hands out the clients.
+    pub async fn assume(&self, errand: &Errand) -> Result<Aws, CloudError> {
+        let credentials = if errand.account == self.0.management_account {
+            self.management_credentials(errand).await?
+        } else {
+            self.member_credentials(errand).await?
+        };
+        Ok(self.aws(
+            &errand.account,
+            &errand.region,
+            credentials,
+            errand.actions.clone(),
+            errand.young,
+        ))
+    }
+
+    async fn management_credentials(&self, errand: &Errand) -> Result<Credentials, CloudError> {
+        self.session(
+            (errand.account.clone(), errand.actions.clone()),
+            async || {
+                let base = Aws::new(
+                    self.0.base.clone(),
+                    errand.account.clone(),
+                    self.0.home_region.clone(),
+                    [ASSUME].into(),
+                    false,
+                    true,
+                    self.0.limiter.clone(),
+                    self.0.in_flight.clone(),
+                );
+                self.assume_with(&base, errand, &self.0.roles.management)
+                    .await
+            },
+        )
+        .await
+    }
+
+    async fn member_credentials(&self, errand: &Errand) -> Result<Credentials, CloudError> {
+        self.session(
+            (errand.account.clone(), errand.actions.clone()),
+            async || {
+                let doorway = Errand {
+                    account: self.0.management_account.clone(),
+                    region: self.0.home_region.clone(),
+                    actions: [ASSUME].into(),
+                    reason: "assume".to_owned(),
+                    young: false,
+                };
+                let credentials = self.management_credentials(&doorway).await?;
+                let doorway = self.aws(
+                    &doorway.account,
+                    &doorway.region,
+                    credentials,
+                    doorway.actions.clone(),
+                    errand.young,
+                );
+                self.assume_with(&doorway, errand, &self.0.roles.execution)
+                    .await
+            },
+        )
+        .await
+    }
+
+    /// The credentials of a session, made by `open` when there are none or they run out soon. Callers that want the same
+    /// session at once share one `AssumeRole`.
+    async fn session(
+        &self,
+        key: SessionKey,
+        open: impl AsyncFnOnce() -> Result<Credentials, CloudError>,
+    ) -> Result<Credentials, CloudError> {
+        let slot = {
+            let mut sessions = self
+                .0
+                .sessions
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            sessions.entry(key).or_default().clone()
+        };
+        let mut slot = slot.lock().await;
+        if let Some(credentials) = slot.as_ref().filter(|credentials| lasts(credentials)) {
+            return Ok(credentials.clone());
+        }
+        let credentials = Box::pin(open()).await?;
+        *slot = Some(credentials.clone());
+        Ok(credentials)
+    }
+
+    async fn assume_with(
+        &self,
+        from: &Aws,
+        errand: &Errand,
+        role: &str,
+    ) -> Result<Credentials, CloudError> {
+        let policy = session_policy(&errand.actions);
+        let arn = format!("arn:aws:iam::{}:role/{role}", errand.account);
+        let name = session_name(&errand.reason);
+        let sts = from.sts();
+        let answer = from
+            .call(ASSUME, || {
+                sts.assume_role()
+                    .role_arn(&arn)
+                    .role_session_name(&name)
+                    .set_policy(policy.clone())
+                    .duration_seconds(SESSION_SECONDS)
+                    .send()
+            })
+            .await?;
+        let credentials = answer.credentials.ok_or_else(|| {
+            CloudError::new(
+                CloudErrorKind::Unavailable,
+                ASSUME,
+                "the answer holds no credentials",
+            )
+        })?;
+        Ok(to_credentials(&credentials))
+    }
+
+    fn aws(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        credentials: Credentials,
+        actions: BTreeSet<&'static str>,
+        young: bool,
+    ) -> Aws {
+        let config = self
+            .0
+            .base
+            .to_builder()
+            .region(aws_config::Region::new(region.to_string()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let shared = *account == self.0.management_account;
+        Aws::new(
+            config,
+            account.clone(),
+            region.clone(),
+            actions,
+            young,
+            shared,
+            self.0.limiter.clone(),
+            self.0.in_flight.clone(),
+        )
+    }
+
+    /// Forgets sessions that ran out and buckets that nobody draws from.
+    pub fn forget_idle(&self) {
+        self.0.limiter.forget_idle(tokio::time::Instant::now());
+        let mut sessions = self
+            .0
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|_, slot| {
+            slot.try_lock()
+                .map_or(true, |slot| slot.as_ref().is_some_and(lasts))
+        });
+    }
+}
+
+const ASSUME: &str = "sts:AssumeRole";
+
+/// The policy that narrows a session to its actions, `None` where it would be longer than STS takes.
+///
+/// A test holds every baseline's set of actions under the limit, so that `None` is never seen in practice; if it were,
+/// the role's own policy would still bind.
+fn session_policy(actions: &BTreeSet<&'static str>) -> Option<String> {
+    let document = landfall_policy::allow_actions(actions.iter().copied()).to_minified();
+    (document.len() <= LONGEST_SESSION_POLICY).then_some(document)
+}
+
+/// A session's name: what CloudTrail shows as the caller (2 to 64 of `[\w+=,.@-]`).
+fn session_name(reason: &str) -> String {
+    let reason: String = reason
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || "+=,.@-".contains(*c))
+        .take(55)
+        .collect();
+    format!("landfall-{reason}")
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "credentials run out by the wall clock, which is AWS's too"
+)]
+fn lasts(credentials: &Credentials) -> bool {
+    credentials
+        .expiry()
+        .is_none_or(|expiry| expiry > SystemTime::now() + RENEW_BEFORE)
+}
+
+fn to_credentials(from: &StsCredentials) -> Credentials {
+    let expiry = SystemTime::try_from(from.expiration).ok();
+    Credentials::new(
+        &from.access_key_id,
+        &from.secret_access_key,
+        Some(from.session_token.clone()),
+        expiry,
+        "landfall",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_may_do_its_actions_and_no_more() {
+        let policy = session_policy(
+            &[
+                "guardduty:CreateDetector",
+                "config:PutConfigurationRecorder",
+            ]
+            .into(),
+        )
+        .unwrap();
+        assert!(
+            policy.contains("guardduty:CreateDetector") && !policy.contains('*')
+                || policy.contains(r#""Resource":"*""#),
+            "{policy}"
+        );
+    }
+
+    #[test]
+    fn a_session_is_named_as_aws_allows() {
+        let name = session_name("0198c2f1-1111-7abc-8def-000000000000 / söme thing");
+        assert!(
+            name.len() <= 64 && name.starts_with("landfall-0198c2f1"),
+            "{name}"
+        );
+    }
+}

@@ -1,0 +1,245 @@
+//! The token buckets in front of AWS.
+//!
+//! AWS throttles by account, Region and operation. A call waits here for its token *before* it is signed and sent, so
+//! that throttling is the exception; a throttled answer empties the bucket and holds it shut for a while, longer each
+//! time. Retrying a throttled call is decided here too, and nowhere else: the SDK's own retries are off, since they would
+//! spend three blind attempts where the right answer is to wait.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use landfall_model::ids::{AccountId, Region};
+use tokio::time::Instant;
+
+use crate::limits::{self, Rate};
+
+/// The longest that a bucket stays shut after throttled answers.
+const LONGEST_PENALTY: Duration = Duration::from_secs(20);
+const FIRST_PENALTY: Duration = Duration::from_millis(250);
+
+type Key = (AccountId, Region, &'static str);
+
+/// All buckets of this process.
+#[derive(Debug)]
+pub struct Limiter {
+    buckets: Mutex<BTreeMap<Key, Bucket>>,
+    /// Live replicas: accounts that all of them call share their buckets evenly.
+    replicas: AtomicU32,
+}
+
+impl Default for Limiter {
+    fn default() -> Self {
+        Limiter {
+            buckets: Mutex::default(),
+            replicas: AtomicU32::new(1),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Bucket {
+    /// Tokens at `at`. Negative while callers wait for tokens that are still to come.
+    tokens: f64,
+    at: Instant,
+    rate: Rate,
+    penalties: u32,
+}
+
+impl Bucket {
+    fn refill(&mut self, now: Instant) {
+        if let Some(passed) = now.checked_duration_since(self.at) {
+            self.tokens =
+                (self.tokens + passed.as_secs_f64() * self.rate.per_second).min(self.rate.burst);
+            self.at = now;
+        }
+    }
+}
+
+impl Limiter {
+    /// How many replicas share the organization's accounts.
+    pub fn set_replicas(&self, replicas: u32) {
+        self.replicas.store(replicas.max(1), Ordering::Relaxed);
+    }
+
+    /// Takes a token and says how long to wait until it is good. Callers are served in the order they ask.
+    ///
+    /// `shared`: the account is called by every replica, so this one takes only its part of the rate.
+    pub fn reserve(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        action: &'static str,
+        shared: bool,
+        now: Instant,
+    ) -> Duration {
+        let (name, rate) = limits::bucket(action);
+        let parts = if shared {
+            f64::from(self.replicas.load(Ordering::Relaxed))
+        } else {
+            1.0
+        };
+        let rate = Rate {
+            per_second: rate.per_second / parts,
+            burst: (rate.burst / parts).max(1.0),
+        };
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets
+            .entry((account.clone(), region.clone(), name))
+            .or_insert(Bucket {
+                tokens: rate.burst,
+                at: now,
+                rate,
+                penalties: 0,
+            });
+        bucket.rate = rate;
+        bucket.refill(now);
+        bucket.tokens -= 1.0;
+        let debt = (-bucket.tokens).max(0.0);
+        // A bucket that is shut has its time in the future.
+        bucket.at.saturating_duration_since(now) + Duration::from_secs_f64(debt / rate.per_second)
+    }
+
+    /// AWS said *too many*: shut the bucket for a while. Returns for how long.
+    pub fn throttled(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        action: &'static str,
+        now: Instant,
+    ) -> Duration {
+        let (name, _) = limits::bucket(action);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(bucket) = buckets.get_mut(&(account.clone(), region.clone(), name)) else {
+            return FIRST_PENALTY;
+        };
+        bucket.refill(now);
+        bucket.tokens = bucket.tokens.min(0.0);
+        // Calls that were in flight together are throttled together: that is one penalty.
+        if bucket.at <= now {
+            let penalty =
+                (FIRST_PENALTY * 2u32.saturating_pow(bucket.penalties.min(8))).min(LONGEST_PENALTY);
+            bucket.penalties += 1;
+            bucket.at = now + penalty;
+        }
+        bucket.at.saturating_duration_since(now)
+    }
+
+    /// A call went through.
+    pub fn went_through(&self, account: &AccountId, region: &Region, action: &'static str) {
+        let (name, _) = limits::bucket(action);
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = buckets.get_mut(&(account.clone(), region.clone(), name)) {
+            bucket.penalties = 0;
+        }
+    }
+
+    /// Forgets buckets that have been full for a while, so that memory does not grow with every account ever called.
+    pub fn forget_idle(&self, now: Instant) {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.retain(|_, bucket| {
+            now.saturating_duration_since(bucket.at) < Duration::from_secs(120)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account() -> AccountId {
+        "111111111111".parse().unwrap()
+    }
+
+    fn region() -> Region {
+        "us-east-1".parse().unwrap()
+    }
+
+    const MOVE: &str = "organizations:MoveAccount";
+
+    #[test]
+    fn a_burst_then_the_rate() {
+        let limiter = Limiter::default();
+        let now = Instant::now();
+        let waits: Vec<u128> = (0..5)
+            .map(|_| {
+                limiter
+                    .reserve(&account(), &region(), MOVE, false, now)
+                    .as_millis()
+            })
+            .collect();
+        assert_eq!(waits, [0, 0, 0, 500, 1000]);
+        let later = now + Duration::from_secs(10);
+        assert_eq!(
+            limiter.reserve(&account(), &region(), MOVE, false, later),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn buckets_are_of_one_account_and_region() {
+        let limiter = Limiter::default();
+        let now = Instant::now();
+        for _ in 0..3 {
+            limiter.reserve(&account(), &region(), MOVE, false, now);
+        }
+        assert!(limiter.reserve(&account(), &region(), MOVE, false, now) > Duration::ZERO);
+        assert_eq!(
+            limiter.reserve(&account(), &"eu-west-1".parse().unwrap(), MOVE, false, now),
+            Duration::ZERO
+        );
+        assert_eq!(
+            limiter.reserve(
+                &"222222222222".parse().unwrap(),
+                &region(),
+                MOVE,
+                false,
+                now
+            ),
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn a_throttled_bucket_stays_shut_longer_each_time() {
+        let limiter = Limiter::default();
+        let mut now = Instant::now();
+        limiter.reserve(&account(), &region(), MOVE, false, now);
+        let mut last = Duration::ZERO;
+        for _ in 0..4 {
+            let penalty = limiter.throttled(&account(), &region(), MOVE, now);
+            assert!(penalty > last);
+            assert_eq!(
+                limiter.throttled(&account(), &region(), MOVE, now),
+                penalty,
+                "calls in flight together count once"
+            );
+            assert!(limiter.reserve(&account(), &region(), MOVE, false, now) >= penalty);
+            last = penalty;
+            now += penalty + Duration::from_secs(5);
+        }
+        limiter.went_through(&account(), &region(), MOVE);
+        assert_eq!(
+            limiter.throttled(&account(), &region(), MOVE, now),
+            FIRST_PENALTY
+        );
+    }
+
+    #[test]
+    fn replicas_share_what_they_all_call() {
+        let limiter = Limiter::default();
+        limiter.set_replicas(3);
+        let now = Instant::now();
+        assert_eq!(
+            limiter.reserve(&account(), &region(), MOVE, true, now),
+            Duration::ZERO
+        );
+        assert_eq!(
+            limiter
+                .reserve(&account(), &region(), MOVE, true, now)
+                .as_millis(),
+            1500
+        );
+    }
+}

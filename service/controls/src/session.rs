@@ -1,0 +1,121 @@
+//! What a control is handed: its place, and the accounts that it may act in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use landfall_model::ids::{AccountId, Region};
+use landfall_model::place::Place;
+use tokio::sync::OnceCell;
+
+use crate::aws::Aws;
+use crate::cloud::{Cloud, Errand};
+use crate::error::CloudError;
+
+/// One cell's way to AWS. Roles are assumed when a control first asks for an account.
+///
+/// In the target's own account the session may do what all controls of this reconcile may do, so that one `AssumeRole`
+/// serves all Regions and controls; in the organization's accounts only what this control lists.
+#[derive(Debug)]
+pub struct Session {
+    cloud: Cloud,
+    place: Arc<Place>,
+    reason: String,
+    young: bool,
+    target_actions: BTreeSet<&'static str>,
+    own_actions: BTreeSet<&'static str>,
+    target: OnceCell<Aws>,
+    management: OnceCell<Aws>,
+    security: OnceCell<Aws>,
+    log_archive: OnceCell<Aws>,
+}
+
+impl Session {
+    /// `reason`: the request's or run's id. `young`: whether the target's account is new. `target_actions`: those of
+    /// every control that is about to run on the target; `own_actions`: those of the control that gets this session.
+    pub fn new(
+        cloud: Cloud,
+        place: Arc<Place>,
+        reason: String,
+        young: bool,
+        target_actions: BTreeSet<&'static str>,
+        own_actions: BTreeSet<&'static str>,
+    ) -> Self {
+        Session {
+            cloud,
+            place,
+            reason,
+            young,
+            target_actions,
+            own_actions,
+            target: OnceCell::new(),
+            management: OnceCell::new(),
+            security: OnceCell::new(),
+            log_archive: OnceCell::new(),
+        }
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The target's own account, in the cell's Region.
+    pub async fn target(&self) -> Result<&Aws, CloudError> {
+        self.target
+            .get_or_try_init(|| {
+                self.open(
+                    &self.place.account,
+                    &self.place.region,
+                    &self.target_actions,
+                    self.young,
+                )
+            })
+            .await
+    }
+
+    /// The organization's management account, in the cell's Region.
+    pub async fn management(&self) -> Result<&Aws, CloudError> {
+        let account = &self.place.organization.management_account;
+        self.management
+            .get_or_try_init(|| self.open(account, &self.place.region, &self.own_actions, false))
+            .await
+    }
+
+    /// The security account, which administers GuardDuty and Security Hub, in the cell's Region.
+    pub async fn security(&self) -> Result<&Aws, CloudError> {
+        let account = self.place.organization.security_account.as_ref();
+        let account = account.ok_or_else(|| {
+            CloudError::not_ready("sts:AssumeRole", "there is no security account yet")
+        })?;
+        self.security
+            .get_or_try_init(|| self.open(account, &self.place.region, &self.own_actions, false))
+            .await
+    }
+
+    /// The log archive account, in the cell's Region.
+    pub async fn log_archive(&self) -> Result<&Aws, CloudError> {
+        let account = self.place.organization.log_archive_account.as_ref();
+        let account = account.ok_or_else(|| {
+            CloudError::not_ready("sts:AssumeRole", "there is no log archive account yet")
+        })?;
+        self.log_archive
+            .get_or_try_init(|| self.open(account, &self.place.region, &self.own_actions, false))
+            .await
+    }
+
+    async fn open(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        actions: &BTreeSet<&'static str>,
+        young: bool,
+    ) -> Result<Aws, CloudError> {
+        let errand = Errand {
+            account: account.clone(),
+            region: region.clone(),
+            actions: actions.clone(),
+            reason: self.reason.clone(),
+            young,
+        };
+        Box::pin(self.cloud.assume(&errand)).await
+    }
+}
