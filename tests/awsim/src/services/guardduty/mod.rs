@@ -25,9 +25,9 @@ mod features;
 mod invitations;
 mod members;
 mod organization;
-mod tampering;
+mod tamper;
 
-pub use tampering::tamper;
+pub use tamper::tamper;
 
 /// GuardDuty's name as Organizations and IAM know it.
 const SERVICE_PRINCIPAL: &str = "guardduty.amazonaws.com";

@@ -25,9 +25,9 @@ mod invitations;
 mod members;
 mod organization;
 mod standards;
-mod tampering;
+mod tamper;
 
-pub use tampering::tamper;
+pub use tamper::tamper;
 
 /// Security Hub's name as Organizations and IAM know it.
 const SERVICE_PRINCIPAL: &str = "securityhub.amazonaws.com";

@@ -1,28 +1,8 @@
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::call::{AccountId, Answer};
+use super::{ALONE, HERE, ask, detector, feature};
+use crate::call::AccountId;
 use crate::services::scene::Scene;
-
-const ALONE: AccountId = AccountId(222_222_222_222);
-const HERE: &str = "eu-west-1";
-
-fn ask(scene: &mut Scene, operation: &'static str, account: AccountId, input: Value) -> Answer {
-    scene.call(("guardduty", operation), account, HERE, input)
-}
-
-fn detector(scene: &mut Scene, account: AccountId) -> String {
-    let answer = ask(scene, "CreateDetector", account, json!({ "Enable": true })).unwrap();
-    answer["DetectorId"].as_str().unwrap().to_owned()
-}
-
-fn feature<'a>(answer: &'a Value, name: &str) -> &'a Value {
-    answer["Features"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|feature| feature["Name"] == name)
-        .unwrap()
-}
 
 #[test]
 fn one_detector_for_each_account_and_region() {
