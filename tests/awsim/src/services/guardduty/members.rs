@@ -10,7 +10,7 @@ use super::{Regional, owner, paging, rejected, time, unprocessed};
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::world::{MANAGEMENT_ACCOUNT, World};
 
-const NOT_A_MEMBER: &str =
+pub(super) const NOT_A_MEMBER: &str =
     "the given account ID is not an associated member of account the current account";
 
 pub(super) struct Member {
@@ -344,59 +344,11 @@ pub(super) fn delete(world: &mut World, call: &Call<'_>) -> Answer {
     })
 }
 
-/// `StartMonitoringMembers` and `StopMonitoringMembers`: the members' detectors go on or are suspended.
-pub(super) fn monitor(world: &mut World, call: &Call<'_>, on: bool) -> Answer {
-    each_member(world, call, |regional, account| {
-        enabled(regional, call, account)?;
-        if !on {
-            refuse_while_all(regional, call, account)?;
-        }
-        let Some(detector) = regional.detector_mut(account) else {
-            return Err(NOT_A_MEMBER);
-        };
-        detector.enabled = on;
-        detector.updated_at = call.now;
-        Ok(())
-    })
-}
-
-/// `GetMemberDetectors`.
-pub(super) fn detectors(world: &mut World, call: &Call<'_>) -> Answer {
-    let mut found = Vec::new();
-    let mut answer = each_member(world, call, |regional, account| {
-        enabled(regional, call, account)?;
-        let Some(detector) = regional.detector_mut(account) else {
-            return Err(NOT_A_MEMBER);
-        };
-        found.push(json!({
-            "AccountId": account.to_string(),
-            "DataSources": detector.features.data_sources(),
-            "Features": detector.features.list(),
-        }));
-        Ok(())
-    })?;
-    answer["MemberDataSourceConfigurations"] = Value::Array(found);
-    Ok(answer)
-}
-
-pub(super) fn update_detectors(world: &mut World, call: &Call<'_>) -> Answer {
-    // A request that no detector would take is refused as a whole.
-    Features::off(Kind::Detector, call.now).merge(&call.input, call.now)?;
-    each_member(world, call, |regional, account| {
-        enabled(regional, call, account)?;
-        let Some(detector) = regional.detector_mut(account) else {
-            return Err(NOT_A_MEMBER);
-        };
-        detector
-            .features
-            .merge(&call.input, call.now)
-            .map_err(|_| "the features are not valid")?;
-        detector.updated_at = call.now;
-        Ok(())
-    })
-}
-
-fn enabled(regional: &Regional, call: &Call<'_>, account: AccountId) -> Result<(), &'static str> {
+pub(super) fn enabled(
+    regional: &Regional,
+    call: &Call<'_>,
+    account: AccountId,
+) -> Result<(), &'static str> {
     let member = regional
         .accounts
         .get(&call.account())
@@ -408,7 +360,7 @@ fn enabled(regional: &Regional, call: &Call<'_>, account: AccountId) -> Result<(
 }
 
 /// While the organization says that ALL its accounts are members, none of them can be let go.
-fn refuse_while_all(
+pub(super) fn refuse_while_all(
     regional: &Regional,
     call: &Call<'_>,
     account: AccountId,
@@ -436,7 +388,7 @@ pub(super) fn ids<'c>(call: &'c Call<'_>) -> impl Iterator<Item = (&'c str, Opti
 }
 
 /// Does `act` for every account that a batch call names, and reports the refusals.
-fn each_member(
+pub(super) fn each_member(
     world: &mut World,
     call: &Call<'_>,
     mut act: impl FnMut(&mut Regional, AccountId) -> Result<(), &'static str>,

@@ -24,6 +24,7 @@ mod detectors;
 mod features;
 mod invitations;
 mod members;
+mod monitoring;
 mod organization;
 mod tamper;
 
@@ -80,10 +81,10 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "ListMembers" => members::list(world, call),
         "DisassociateMembers" => members::disassociate(world, call),
         "DeleteMembers" => members::delete(world, call),
-        "StopMonitoringMembers" => members::monitor(world, call, false),
-        "StartMonitoringMembers" => members::monitor(world, call, true),
-        "GetMemberDetectors" => members::detectors(world, call),
-        "UpdateMemberDetectors" => members::update_detectors(world, call),
+        "StopMonitoringMembers" => monitoring::monitor(world, call, false),
+        "StartMonitoringMembers" => monitoring::monitor(world, call, true),
+        "GetMemberDetectors" => monitoring::detectors(world, call),
+        "UpdateMemberDetectors" => monitoring::update_detectors(world, call),
         "InviteMembers" => invitations::invite(world, call),
         "ListInvitations" => invitations::list(world, call),
         "GetInvitationsCount" => invitations::count(world, call),

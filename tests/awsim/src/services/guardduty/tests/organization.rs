@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::SERVICE_PRINCIPAL;
 use super::{

@@ -29,7 +29,7 @@ fn import(
     )
 }
 
-fn found(scene: &mut Scene, account: AccountId, filters: Value) -> Vec<String> {
+fn found(scene: &mut Scene, account: AccountId, filters: &Value) -> Vec<String> {
     let input =
         json!({ "Filters": filters, "SortCriteria": [{ "Field": "Id", "SortOrder": "asc" }] });
     let answer = ask(scene, "GetFindings", account, input).unwrap();
@@ -94,11 +94,7 @@ fn filters_apply() {
         ),
     ];
     for (filters, expected) in cases {
-        assert_eq!(
-            found(&mut scene, account, filters.clone()),
-            expected,
-            "{filters}"
-        );
+        assert_eq!(found(&mut scene, account, &filters), expected, "{filters}");
     }
     let unknown =
         json!({ "Filters": { "MalwareName": [{ "Value": "x", "Comparison": "EQUALS" }] } });
@@ -115,7 +111,7 @@ fn findings_come_from_the_account_they_are_about() {
     let member = scene.account("member");
     create_members(&mut scene, admin, &[member]);
     let own = finding(member, HERE, "a", "LOW");
-    let stranger = refusal(import(&mut scene, admin, HERE, &[own.clone()]));
+    let stranger = refusal(import(&mut scene, admin, HERE, std::slice::from_ref(&own)));
     assert_eq!(stranger, ("AccessDeniedException".to_owned(), 403));
     let mut bad = own.clone();
     bad["Severity"] = json!({});
@@ -124,8 +120,8 @@ fn findings_come_from_the_account_they_are_about() {
         (&answer["SuccessCount"], &answer["FailedCount"]),
         (&json!(1), &json!(1))
     );
-    assert_eq!(found(&mut scene, member, json!({})), ["a"]);
-    assert_eq!(found(&mut scene, admin, json!({})), ["a"]);
+    assert_eq!(found(&mut scene, member, &json!({})), ["a"]);
+    assert_eq!(found(&mut scene, admin, &json!({})), ["a"]);
 }
 
 #[test]
@@ -147,7 +143,7 @@ fn an_aggregator_brings_other_regions_home() {
         &[finding(account, "us-east-1", "far", "LOW")],
     )
     .unwrap();
-    assert!(found(&mut scene, account, json!({})).is_empty());
+    assert!(found(&mut scene, account, &json!({})).is_empty());
     let bad = json!({ "RegionLinkingMode": "SPECIFIED_REGIONS" });
     assert_eq!(
         refusal(ask(&mut scene, "CreateFindingAggregator", account, bad)).0,
@@ -161,7 +157,7 @@ fn an_aggregator_brings_other_regions_home() {
         input.clone(),
     )
     .unwrap();
-    assert_eq!(found(&mut scene, account, json!({})), ["far"]);
+    assert_eq!(found(&mut scene, account, &json!({})), ["far"]);
     ask(&mut scene, "CreateFindingAggregator", account, input).expect_err("one for each account");
 
     let arn = aggregator["FindingAggregatorArn"].clone();
@@ -180,7 +176,7 @@ fn an_aggregator_brings_other_regions_home() {
         named.clone(),
     )
     .unwrap();
-    assert!(found(&mut scene, account, json!({})).is_empty());
+    assert!(found(&mut scene, account, &json!({})).is_empty());
     ask(&mut scene, "DeleteFindingAggregator", account, named).unwrap();
     let listed = ask(&mut scene, "ListFindingAggregators", account, json!({})).unwrap();
     assert_eq!(listed["FindingAggregators"], json!([]));

@@ -2,6 +2,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{FSBP, HERE, ask, refusal, standards, subscribed};
+use crate::call::AccountId;
 use crate::services::scene::Scene;
 
 #[test]
@@ -134,4 +135,70 @@ fn a_standard_has_an_arn_of_its_region() {
             .iter()
             .all(|(arn, good)| arns.contains(&&json!(arn)) == *good)
     );
+}
+
+/// Lets Config record in an account, with a bucket and a role of its own.
+fn record(scene: &mut Scene, account: AccountId) {
+    let bucket = format!("config-{account}");
+    let mut call = |of, input| scene.call(of, account, HERE, input).unwrap();
+    call(
+        ("s3", "CreateBucket"),
+        json!({ "Bucket": bucket, "CreateBucketConfiguration": { "LocationConstraint": HERE } }),
+    );
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "Service": "config.amazonaws.com" },
+        "Action": ["s3:GetBucketAcl", "s3:ListBucket", "s3:PutObject"],
+        "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
+    }] });
+    call(
+        ("s3", "PutBucketPolicy"),
+        json!({ "Bucket": bucket, "Policy": policy.to_string() }),
+    );
+    call(
+        ("iam", "CreateServiceLinkedRole"),
+        json!({ "AWSServiceName": "config.amazonaws.com" }),
+    );
+    let role = format!(
+        "arn:aws:iam::{account}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig"
+    );
+    let recorder = json!({ "name": "default", "roleARN": role });
+    call(
+        ("config", "PutConfigurationRecorder"),
+        json!({ "ConfigurationRecorder": recorder }),
+    );
+    let channel = json!({ "name": "default", "s3BucketName": bucket });
+    call(
+        ("config", "PutDeliveryChannel"),
+        json!({ "DeliveryChannel": channel }),
+    );
+    call(
+        ("config", "StartConfigurationRecorder"),
+        json!({ "ConfigurationRecorderName": "default" }),
+    );
+}
+
+#[test]
+fn a_standard_is_ready_if_config_was_recording_when_it_went_on() {
+    let mut scene = Scene::new();
+    let account = subscribed(&mut scene, "alone");
+    let enable = |scene: &mut Scene, arn: &str| {
+        let input = json!({ "StandardsSubscriptionRequests": [{ "StandardsArn": arn }] });
+        ask(scene, "BatchEnableStandards", account, input).unwrap();
+    };
+    let pci = "arn:aws:securityhub:eu-west-1::standards/pci-dss/v/4.0.1";
+    enable(&mut scene, FSBP);
+    record(&mut scene, account);
+    enable(&mut scene, pci);
+    let statuses = |scene: &mut Scene| {
+        let statuses = standards(scene, account);
+        statuses
+            .into_iter()
+            .map(|(_, status)| status)
+            .collect::<Vec<_>>()
+    };
+    scene.after(SignedDuration::from_secs(30));
+    assert_eq!(statuses(&mut scene), ["INCOMPLETE", "READY"]);
+    scene.after(SignedDuration::from_hours(24));
+    assert_eq!(statuses(&mut scene), ["READY", "READY"]);
 }
