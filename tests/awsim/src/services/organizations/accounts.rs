@@ -13,6 +13,8 @@ pub(super) struct Account {
     /// The root or OU that it hangs under.
     pub(super) parent: String,
     pub(super) joined: Timestamp,
+    /// From when on it stands in lists: those lag behind what `DescribeAccount` says.
+    pub(super) listed_from: Timestamp,
     pub(super) method: Joined,
     pub(super) standing: Standing,
 }
@@ -163,8 +165,9 @@ impl State {
         call: &Call<'_>,
         ids: impl Iterator<Item = &'a AccountId>,
     ) -> Answer {
+        let listed = ids.filter(|id| self.accounts[id].listed_from <= call.now);
         let view = |id: &str| id.parse().map_or(Value::Null, |id| self.account_view(id));
-        page(call, "Accounts", ids.map(AccountId::to_string), view)
+        page(call, "Accounts", listed.map(AccountId::to_string), view)
     }
 
     pub(super) fn list_accounts(&self, call: &Call<'_>) -> Answer {

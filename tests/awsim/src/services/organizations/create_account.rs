@@ -15,6 +15,8 @@ use crate::world::World;
 
 /// Quota: creations in flight.
 const MOST_IN_FLIGHT: usize = 5;
+/// How far lists lag behind: Organizations is eventually consistent.
+const LISTED_AFTER: SignedDuration = SignedDuration::from_secs(2);
 const DEFAULT_ROLE: &str = "OrganizationAccountAccessRole";
 
 /// A request for an account, kept after it is done.
@@ -84,6 +86,7 @@ pub(super) fn finish(world: &mut World, id: &str, at: Timestamp) {
     let account = fresh_account_id(world);
     let delay = 10 + world.random_below(21);
     let delay = world.wait(SignedDuration::from_secs(delay.cast_signed()));
+    let listed_after = world.wait(LISTED_AFTER);
     let state = &mut world.organizations;
     let Some(creation) = state.creations.get(id) else {
         return;
@@ -106,6 +109,7 @@ pub(super) fn finish(world: &mut World, id: &str, at: Timestamp) {
         email: creation.email.clone(),
         parent: state.root.clone(),
         joined: at,
+        listed_from: at + listed_after,
         method: Joined::Created,
         standing: Standing::Active,
     };
@@ -253,6 +257,44 @@ mod tests {
         let now = org.now;
         org.world.settle(now);
         assert_eq!(org.world.organizations.accounts().len(), 2);
+    }
+
+    #[test]
+    fn lists_lag_behind() {
+        let mut org = Org::new();
+        let listed = |org: &mut Org| org.list("ListAccounts", json!({}), "Accounts").len();
+        let begun = org.call("CreateAccount", ask("payments@example.com"));
+        org.sleep(60);
+        let id = org.status(&begun)["AccountId"].clone();
+        assert_eq!(listed(&mut org), 1);
+        org.call("DescribeAccount", json!({ "AccountId": id }));
+        org.sleep(2);
+        assert_eq!(listed(&mut org), 2);
+    }
+
+    #[test]
+    fn the_role_is_there_at_once_and_assumable_later() {
+        let mut org = Org::new();
+        for (name, input) in [
+            ("OrganizationAccountAccessRole", ask("a@example.com")),
+            (
+                "Admin",
+                json!({ "Email": "b@example.com", "AccountName": "B", "RoleName": "Admin" }),
+            ),
+        ] {
+            let begun = org.call("CreateAccount", input);
+            org.sleep(60);
+            let id = org.status(&begun)["AccountId"]
+                .as_str()
+                .unwrap()
+                .parse()
+                .unwrap();
+            let made = org.world.organizations.created_at(id).unwrap();
+            let role = org.world.iam.role(id, name).unwrap();
+            let delay = role.assumable_from.duration_since(made).as_secs();
+            assert!((10..=30).contains(&delay), "{name}: {delay} s");
+            assert!(org.world.iam.has_role(id, "AWSServiceRoleForOrganizations"));
+        }
     }
 
     #[test]

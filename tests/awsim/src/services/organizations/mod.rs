@@ -153,13 +153,15 @@ pub fn found(world: &mut World, now: Timestamp) {
     state
         .nodes
         .insert(root.clone(), units::Node::new("Root", None));
+    let joined = now - SignedDuration::from_hours(365 * 24);
     state.add_account(
         MANAGEMENT_ACCOUNT,
         Account {
             name: "Management".to_owned(),
             email: "aws-management@example.com".to_owned(),
             parent: root,
-            joined: now - SignedDuration::from_hours(365 * 24),
+            joined,
+            listed_from: joined,
             method: Joined::Invited,
             standing: Standing::Active,
         },

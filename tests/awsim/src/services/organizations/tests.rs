@@ -92,7 +92,7 @@ impl Org {
         self.world.organizations.root.clone()
     }
 
-    /// Creates an account and waits for it.
+    /// Creates an account and waits until lists show it.
     pub(super) fn account(&mut self, email: &str) -> String {
         let status = self.call(
             "CreateAccount",
@@ -100,6 +100,7 @@ impl Org {
         );
         self.sleep(60);
         let status = self.status(&status);
+        self.sleep(2);
         status["AccountId"]
             .as_str()
             .unwrap_or_else(|| panic!("{status}"))

@@ -378,7 +378,7 @@ mod tests {
                 .map(|child| child["Id"].as_str().unwrap().to_owned())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(children("ORGANIZATIONAL_UNIT"), [unit.clone()]);
+        assert_eq!(children("ORGANIZATIONAL_UNIT"), [unit.as_str()]);
         let mut accounts = vec!["111111111111".to_owned(), account];
         accounts.sort();
         assert_eq!(children("ACCOUNT"), accounts);
