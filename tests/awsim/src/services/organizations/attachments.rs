@@ -151,9 +151,9 @@ impl State {
     pub(super) fn list_policies_for_target(&self, call: &Call<'_>) -> Answer {
         let target = call.required("TargetId");
         self.target(target)?;
-        built(call.required("Filter"))?;
-        let attached = self.attached.get(target).into_iter().flatten().cloned();
-        page(call, "Policies", attached, |id| self.policy_summary(id))
+        let attached = self.attached.get(target).into_iter().flatten();
+        let ids = attached.filter(|_| call.text("Filter") == Some(SCP));
+        page(call, "Policies", ids.cloned(), |id| self.policy_summary(id))
     }
 
     pub(super) fn list_targets_for_policy(&self, call: &Call<'_>) -> Answer {
