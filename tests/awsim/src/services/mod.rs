@@ -35,9 +35,11 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
 pub fn resource(world: &World, call: &Call<'_>) -> String {
     match call.service {
         "cloudtrail" => cloudtrail::resource(world, call),
+        "guardduty" => guardduty::resource(call),
         "iam" => iam::resource(world, call),
         "organizations" => organizations::resource(world, call),
         "s3" => s3::resource(world, call),
+        "securityhub" => securityhub::resource(call),
         "sts" => sts::resource(world, call),
         _ => "*".to_owned(),
     }

@@ -101,6 +101,19 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     }
 }
 
+/// The detector that a call names; `*` for calls that name none (service authorization reference, GuardDuty).
+pub fn resource(call: &Call<'_>) -> String {
+    match (call.text("ResourceArn"), call.text("DetectorId")) {
+        (Some(arn), _) => arn.to_owned(),
+        (None, Some(id)) => format!(
+            "arn:aws:guardduty:{}:{}:detector/{id}",
+            call.region,
+            call.account()
+        ),
+        (None, None) => "*".to_owned(),
+    }
+}
+
 impl State {
     fn region(&mut self, region: Region) -> &mut Regional {
         self.regions.entry(region).or_default()

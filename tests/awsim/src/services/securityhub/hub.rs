@@ -38,7 +38,7 @@ impl Hub {
     }
 }
 
-fn arn(region: Region, account: AccountId) -> String {
+pub(super) fn arn(region: Region, account: AccountId) -> String {
     format!("arn:aws:securityhub:{region}:{account}:hub/default")
 }
 

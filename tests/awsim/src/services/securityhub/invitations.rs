@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::members::{self, Standing, Way, ids};
-use super::{access_denied, invalid_input, not_found, paging, subscriber, time, unprocessed};
+use super::{
+    access_denied, invalid_access, invalid_input, not_found, paging, subscriber, time, unprocessed,
+};
 use crate::call::{AccountId, Answer, Call};
 use crate::world::World;
 
@@ -227,7 +229,10 @@ pub(super) fn leave(world: &mut World, call: &Call<'_>) -> Answer {
         .get(&administrator)
         .and_then(|there| there.members.get(&call.account()));
     if way.is_some_and(|member| member.way == Way::Organization) {
-        return Err(invalid_access_of_member(call));
+        return Err(invalid_access(format!(
+            "Account {} is a member through its organization: only the administrator account can disassociate it",
+            call.account()
+        )));
     }
     members::part(
         regional,
@@ -237,11 +242,4 @@ pub(super) fn leave(world: &mut World, call: &Call<'_>) -> Answer {
         call.now,
     );
     Ok(json!({}))
-}
-
-fn invalid_access_of_member(call: &Call<'_>) -> crate::call::AwsError {
-    super::invalid_access(format!(
-        "Account {} is a member through its organization: only the administrator account can disassociate it",
-        call.account()
-    ))
 }

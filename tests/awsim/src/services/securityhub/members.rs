@@ -1,5 +1,7 @@
 //! Members, as their administrator sees and governs them.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -84,8 +86,7 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
         .securityhub
         .region(call.region)
         .is_organization_admin(call.account());
-    let organization: std::collections::BTreeSet<AccountId> =
-        world.organizations.accounts().into_iter().collect();
+    let organization: BTreeSet<AccountId> = world.organizations.accounts().into_iter().collect();
     let mut refused = Vec::new();
     for detail in call.list("AccountDetails") {
         let id = detail["AccountId"].as_str().unwrap_or_default();

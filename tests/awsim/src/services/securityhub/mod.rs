@@ -108,6 +108,23 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     }
 }
 
+/// The hub, which nearly every call acts on (service authorization reference, Security Hub).
+pub fn resource(call: &Call<'_>) -> String {
+    let named = ["ResourceArn", "FindingAggregatorArn"];
+    if let Some(arn) = named.into_iter().find_map(|member| call.text(member)) {
+        return arn.to_owned();
+    }
+    match call.operation {
+        "BatchImportFindings" => call
+            .list("Findings")
+            .first()
+            .map_or("*", |finding| finding["ProductArn"].as_str().unwrap_or("*")),
+        operation if operation.contains("OrganizationAdminAccount") => "*",
+        _ => return hub::arn(call.region, call.account()),
+    }
+    .to_owned()
+}
+
 impl State {
     fn region(&mut self, region: Region) -> &mut Regional {
         self.regions.entry(region).or_default()

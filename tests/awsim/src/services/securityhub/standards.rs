@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::hub::own;
 use super::{invalid_input, paging, subscriber};
-use crate::call::{AccountId, Answer, Call, Region};
+use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::world::World;
 
 /// How long a subscription is `PENDING`.
@@ -132,11 +132,14 @@ impl Subscription {
     ) -> &'static str {
         let since = |duration| now >= self.enabled_at + world.wait(duration);
         let found_later = || since(SECOND_LOOK) && world.config.is_recording(account, region);
-        match self {
-            _ if self.disabled_at.is_some() => "DELETING",
-            _ if !since(ENABLING) => "PENDING",
-            _ if self.recorded || found_later() => "READY",
-            _ => "INCOMPLETE",
+        if self.disabled_at.is_some() {
+            "DELETING"
+        } else if !since(ENABLING) {
+            "PENDING"
+        } else if self.recorded || found_later() {
+            "READY"
+        } else {
+            "INCOMPLETE"
         }
     }
 
@@ -196,7 +199,8 @@ pub(super) fn enabled(world: &mut World, call: &Call<'_>) -> Answer {
         .map(Value::Object)
 }
 
-/// Enables each standard that is not on yet. One bad ARN refuses the whole call.
+/// Enables each standard that is not on yet; one that is still `DELETING` has to be gone first, and stays so. One bad
+/// ARN refuses the whole call.
 pub(super) fn enable(world: &mut World, call: &Call<'_>) -> Answer {
     forget_disabled(world, call)?;
     let mut wanted = Vec::new();
@@ -256,7 +260,7 @@ pub(super) fn remove(subscriptions: &mut Subscriptions, path: &str) -> bool {
     subscriptions.remove(path).is_some()
 }
 
-fn forget_disabled(world: &mut World, call: &Call<'_>) -> Result<(), crate::call::AwsError> {
+fn forget_disabled(world: &mut World, call: &Call<'_>) -> Result<(), AwsError> {
     let mut subscriptions = std::mem::take(&mut own(subscriber(world, call)?).subscriptions);
     subscriptions.retain(|_, subscription| !subscription.is_gone(world, call.now));
     own(subscriber(world, call)?).subscriptions = subscriptions;
