@@ -279,6 +279,14 @@ pub fn refuse(
         Protocol::RestXml => s3_error(model, error, request_id, resource),
     };
     let mut response = respond(model, status, request_id, body.into());
+    // By this header clients find the Region to go to, for a HEAD has no body to read.
+    if model.protocol == Protocol::RestXml
+        && let Some((_, Value::String(region))) =
+            error.members.iter().find(|(name, _)| *name == "Region")
+        && let Ok(region) = HeaderValue::try_from(region)
+    {
+        response.headers_mut().insert("x-amz-bucket-region", region);
+    }
     if model.protocol == Protocol::RestJson
         && let Ok(code) = HeaderValue::try_from(&error.code)
     {

@@ -342,6 +342,10 @@ impl<'a> Writer<'a> {
             .filter(|member| member.reference.xml_attribute)
         {
             if let Some(Value::String(text)) = fields.get(&member.name) {
+                // The one name space that AWS's attributes are in, `xsi:type` of an S3 grantee.
+                if member.wire_name().starts_with("xsi:") && namespace.is_none() {
+                    self.attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance");
+                }
                 self.attribute(member.wire_name(), text);
             }
         }
