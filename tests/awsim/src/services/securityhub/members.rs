@@ -128,10 +128,7 @@ fn create_from_organization(
             "The organization management account must enable Security Hub before it can be a member",
         );
     }
-    let is_member = there.administrator.is_some();
-    if !is_member {
-        join(world, call.region, call.account(), account, true, call.now);
-    }
+    join(world, call.region, call.account(), account, true, call.now);
     Ok(())
 }
 

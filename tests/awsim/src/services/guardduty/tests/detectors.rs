@@ -101,6 +101,18 @@ fn update_detector_merges_features() {
         feature(&after, "S3_DATA_EVENTS"),
         feature(&before, "S3_DATA_EVENTS")
     );
+
+    let one = json!({ "DetectorId": id, "Features": [{ "Name": "S3_DATA_EVENTS", "Status": "DISABLED" }] });
+    ask(&mut scene, "UpdateDetector", ALONE, one).unwrap();
+    let last = ask(
+        &mut scene,
+        "GetDetector",
+        ALONE,
+        json!({ "DetectorId": id }),
+    )
+    .unwrap();
+    assert_eq!(feature(&last, "S3_DATA_EVENTS")["Status"], "DISABLED");
+    assert_eq!(feature(&last, "RUNTIME_MONITORING"), runtime);
 }
 
 #[test]

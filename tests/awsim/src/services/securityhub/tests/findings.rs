@@ -113,6 +113,10 @@ fn findings_come_from_the_account_they_are_about() {
     let own = finding(member, HERE, "a", "LOW");
     let stranger = refusal(import(&mut scene, admin, HERE, std::slice::from_ref(&own)));
     assert_eq!(stranger, ("AccessDeniedException".to_owned(), 403));
+    let mut foreign = own.clone();
+    foreign["ProductArn"] = finding(admin, HERE, "a", "LOW")["ProductArn"].clone();
+    let foreign = refusal(import(&mut scene, member, HERE, &[foreign]));
+    assert_eq!(foreign.0, "AccessDeniedException");
     let mut bad = own.clone();
     bad["Severity"] = json!({});
     let answer = import(&mut scene, member, HERE, &[own, bad]).unwrap();
