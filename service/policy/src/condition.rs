@@ -14,8 +14,8 @@
 
 use std::net::IpAddr;
 
+use crate::arn::ArnPattern;
 use crate::element::Element;
-use crate::glob::Case;
 use crate::operand::{self, Moment, Network};
 use crate::variables::{Reading, Template};
 use crate::{Context, PolicyError};
@@ -51,7 +51,7 @@ struct Operator {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Comparison {
-    Text { wildcards: bool, case: Case },
+    Text { wildcards: bool, ignore_case: bool },
     Number(Order),
     Date(Order),
     Truth,
@@ -82,18 +82,21 @@ impl Order {
     }
 }
 
-const fn text(wildcards: bool, case: Case) -> Comparison {
-    Comparison::Text { wildcards, case }
+const fn text(wildcards: bool, ignore_case: bool) -> Comparison {
+    Comparison::Text {
+        wildcards,
+        ignore_case,
+    }
 }
 
 /// Name, comparison, and whether it is negated.
 const COMPARISONS: [(&str, Comparison, bool); 27] = [
-    ("StringEquals", text(false, Case::Sensitive), false),
-    ("StringNotEquals", text(false, Case::Sensitive), true),
-    ("StringEqualsIgnoreCase", text(false, Case::Folded), false),
-    ("StringNotEqualsIgnoreCase", text(false, Case::Folded), true),
-    ("StringLike", text(true, Case::Sensitive), false),
-    ("StringNotLike", text(true, Case::Sensitive), true),
+    ("StringEquals", text(false, false), false),
+    ("StringNotEquals", text(false, false), true),
+    ("StringEqualsIgnoreCase", text(false, true), false),
+    ("StringNotEqualsIgnoreCase", text(false, true), true),
+    ("StringLike", text(true, false), false),
+    ("StringNotLike", text(true, false), true),
     ("NumericEquals", Comparison::Number(Order::Equal), false),
     ("NumericNotEquals", Comparison::Number(Order::Equal), true),
     ("NumericLessThan", Comparison::Number(Order::Less), false),
@@ -187,7 +190,7 @@ enum Operand {
     Truths(Vec<bool>),
     Blobs,
     Networks(Vec<Network>),
-    Arns(Vec<Template>),
+    Arns(Vec<ArnPattern>),
 }
 
 impl Operand {
@@ -198,59 +201,50 @@ impl Operand {
     ) -> Result<Self, PolicyError> {
         fn read<T>(
             values: &[(String, Element<'_>)],
-            wanted: &str,
-            parse: impl Fn(&str) -> Option<T>,
+            parse: impl Fn(&str) -> Result<T, String>,
         ) -> Result<Vec<T>, PolicyError> {
             values
                 .iter()
-                .map(|(value, element)| {
-                    parse(value).ok_or_else(|| {
-                        element.error(format!(
-                            "`{value}` does not suit the operator: write {wanted}"
-                        ))
-                    })
-                })
+                .map(|(value, element)| parse(value).map_err(|problem| element.error(problem)))
                 .collect()
         }
-        let templates = |wildcards, case| {
-            let reading = Reading {
-                wildcards,
-                variables,
-                case,
-            };
-            values
-                .iter()
-                .map(|(value, element)| {
-                    Template::compile(value, reading).map_err(|problem| element.error(problem))
-                })
-                .collect::<Result<Vec<_>, _>>()
-        };
-        Ok(match comparison {
-            Comparison::Text { wildcards, case } => Operand::Texts(templates(wildcards, case)?),
-            Comparison::Arn => {
-                let arns = templates(true, Case::Sensitive)?;
-                for (arn, (value, element)) in arns.iter().zip(values) {
-                    if !operand::is_arn_pattern(arn) {
-                        return Err(element.error(format!(
-                            "`{value}` fits no ARN: write all six parts, such as `arn:aws:iam::*:role/NAME`"
-                        )));
-                    }
-                }
-                Operand::Arns(arns)
+        fn wanted<T>(
+            wanted: &str,
+            parse: impl Fn(&str) -> Option<T>,
+        ) -> impl Fn(&str) -> Result<T, String> {
+            move |value| {
+                parse(value)
+                    .ok_or_else(|| format!("`{value}` does not suit the operator: write {wanted}"))
             }
-            Comparison::Number(_) => Operand::Numbers(read(values, "a number", operand::number)?),
+        }
+        Ok(match comparison {
+            Comparison::Text {
+                wildcards,
+                ignore_case,
+            } => {
+                let reading = Reading {
+                    wildcards,
+                    variables,
+                    ignore_case,
+                };
+                Operand::Texts(read(values, |value| Template::compile(value, reading))?)
+            }
+            Comparison::Arn => {
+                Operand::Arns(read(values, |value| ArnPattern::compile(value, variables))?)
+            }
+            Comparison::Number(_) => {
+                Operand::Numbers(read(values, wanted("a number", operand::number))?)
+            }
             Comparison::Date(_) => Operand::Dates(read(
                 values,
-                "a date such as `2026-11-21T09:30:00Z`",
-                operand::date,
+                wanted("a date such as `2026-11-21T09:30:00Z`", operand::date),
             )?),
             Comparison::Truth | Comparison::Null => {
-                Operand::Truths(read(values, "`true` or `false`", operand::truth)?)
+                Operand::Truths(read(values, wanted("`true` or `false`", operand::truth))?)
             }
             Comparison::Address => Operand::Networks(read(
                 values,
-                "an address range such as `203.0.113.0/24`",
-                Network::parse,
+                wanted("an address range such as `203.0.113.0/24`", Network::parse),
             )?),
             Comparison::Binary => Operand::Blobs,
         })
@@ -342,9 +336,7 @@ impl Condition {
     fn fits(&self, actual: &str, context: &Context) -> bool {
         match (&self.operand, self.operator.comparison) {
             (Operand::Texts(texts), _) => texts.iter().any(|text| text.matches(actual, context)),
-            (Operand::Arns(arns), _) => arns
-                .iter()
-                .any(|arn| operand::arn_matches(arn, actual, context)),
+            (Operand::Arns(arns), _) => arns.iter().any(|arn| arn.matches(actual, context)),
             (Operand::Numbers(wanted), Comparison::Number(order)) => operand::number(actual)
                 .is_some_and(|actual| wanted.iter().any(|wanted| order.holds(actual, *wanted))),
             (Operand::Dates(wanted), Comparison::Date(order)) => operand::date(actual)

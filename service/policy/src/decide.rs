@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::evaluate::{Request, Verdict};
+use crate::glob;
 use crate::statement::Effect;
 use crate::{Policy, PrincipalKind, Reach};
 
@@ -265,10 +266,13 @@ impl Layers<'_> {
             Layer::Session => self.session.into_iter().collect(),
             Layer::Identity => self.identity.iter().map(Arc::as_ref).collect(),
         };
+        let action = glob::fold(request.action);
         let mut misses = Vec::new();
         for (index, policy) in policies.into_iter().enumerate() {
             for (number, statement) in policy.statements().iter().enumerate() {
-                if statement.effect() != Effect::Allow || statement.covers(request).is_none() {
+                if statement.effect() != Effect::Allow
+                    || statement.covers(request, &action).is_none()
+                {
                     continue;
                 }
                 if let Some(condition) = statement.unmet(request.context) {

@@ -120,34 +120,38 @@ impl Serialize for Node {
     }
 }
 
-/// A value together with its place in the document.
-#[derive(Clone, Debug)]
-pub(crate) struct Element<'n> {
-    pub(crate) node: &'n Node,
-    pub(crate) pointer: String,
+/// A value together with its place in the document. The place is only written out for an error.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Element<'a> {
+    pub(crate) node: &'a Node,
+    /// What it stands in, and under which name or index.
+    place: Option<(&'a Element<'a>, Step<'a>)>,
 }
 
-impl<'n> Element<'n> {
-    pub(crate) fn root(node: &'n Node) -> Self {
-        Element {
-            node,
-            pointer: String::new(),
-        }
+#[derive(Clone, Copy, Debug)]
+enum Step<'a> {
+    Name(&'a str),
+    Index(usize),
+}
+
+impl<'a> Element<'a> {
+    pub(crate) fn root(node: &'a Node) -> Self {
+        Element { node, place: None }
     }
 
-    fn child(&self, name: &str, node: &'n Node) -> Element<'n> {
-        Element {
-            node,
-            pointer: format!(
-                "{}/{}",
-                self.pointer,
-                name.replace('~', "~0").replace('/', "~1")
-            ),
+    fn pointer(&self) -> String {
+        match self.place {
+            None => String::new(),
+            Some((parent, Step::Index(index))) => format!("{}/{index}", parent.pointer()),
+            Some((parent, Step::Name(name))) => {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                format!("{}/{name}", parent.pointer())
+            }
         }
     }
 
     pub(crate) fn error(&self, problem: impl Into<String>) -> PolicyError {
-        PolicyError::new(&self.pointer, problem)
+        PolicyError::new(&self.pointer(), problem)
     }
 
     fn unexpected(&self, wanted: &str) -> PolicyError {
@@ -155,33 +159,40 @@ impl<'n> Element<'n> {
     }
 
     /// The fields of an object. A name that stands twice is an error.
-    pub(crate) fn fields(&self, wanted: &str) -> Result<Vec<(&'n str, Element<'n>)>, PolicyError> {
+    pub(crate) fn fields(
+        &'a self,
+        wanted: &str,
+    ) -> Result<Vec<(&'a str, Element<'a>)>, PolicyError> {
         let Node::Object(fields) = self.node else {
             return Err(self.unexpected(wanted));
         };
-        let mut found: Vec<(&'n str, Element<'n>)> = Vec::with_capacity(fields.len());
+        let mut found: Vec<(&'a str, Element<'a>)> = Vec::with_capacity(fields.len());
         for (name, node) in fields {
             if found.iter().any(|(earlier, _)| earlier == name) {
                 return Err(self.error(format!("`{name}` stands here twice: write it once")));
             }
-            found.push((name, self.child(name, node)));
+            let place = Some((self, Step::Name(name)));
+            found.push((name, Element { node, place }));
         }
         Ok(found)
     }
 
     /// The items of a list; anything else is a list of one, as everywhere in the policy language.
-    pub(crate) fn items(&self) -> Vec<Element<'n>> {
+    pub(crate) fn items(&'a self) -> Vec<Element<'a>> {
         match self.node {
             Node::List(items) => items
                 .iter()
                 .enumerate()
-                .map(|(index, node)| self.child(&index.to_string(), node))
+                .map(|(index, node)| Element {
+                    node,
+                    place: Some((self, Step::Index(index))),
+                })
                 .collect(),
-            _ => vec![self.clone()],
+            _ => vec![*self],
         }
     }
 
-    pub(crate) fn text(&self) -> Result<&'n str, PolicyError> {
+    pub(crate) fn text(&self) -> Result<&'a str, PolicyError> {
         match self.node {
             Node::Text(text) => Ok(text),
             _ => Err(self.unexpected("a string")),

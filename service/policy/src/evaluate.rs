@@ -1,5 +1,6 @@
 //! What one policy says about one request.
 
+use crate::glob;
 use crate::statement::Effect;
 use crate::{Context, Policy, PrincipalView, Reach};
 
@@ -28,9 +29,10 @@ pub enum Verdict {
 impl Policy {
     /// What this document alone says about the request.
     pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
+        let action = glob::fold(request.action);
         let mut verdict = Verdict::Silent;
         for (index, statement) in self.statements().iter().enumerate() {
-            let Some(covered) = statement.covers(request) else {
+            let Some(covered) = statement.covers(request, &action) else {
                 continue;
             };
             if statement.unmet(request.context).is_some() {

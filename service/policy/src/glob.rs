@@ -2,160 +2,169 @@
 
 use std::fmt;
 
-/// One step of a pattern.
+/// One step of a pattern. Bytes of UTF-8: the first byte of a character is never the later byte of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Symbol {
-    Char(char),
+    Byte(u8),
     /// `*`
     Any,
     /// `?`
     One,
 }
 
-/// Whether `A` and `a` are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Case {
-    Sensitive,
-    /// The pattern must have been folded; the text is folded while it is read.
-    Folded,
+/// The steps of literal text.
+pub(crate) fn literal(text: &str) -> impl Iterator<Item = Symbol> {
+    text.bytes().map(Symbol::Byte)
 }
 
-impl Case {
-    pub(crate) fn fold(self, c: char) -> char {
-        match self {
-            Case::Sensitive => c,
-            Case::Folded if c.is_ascii() => c.to_ascii_lowercase(),
-            Case::Folded => {
-                let mut lower = c.to_lowercase();
-                match (lower.next(), lower.next()) {
-                    (Some(single), None) => single,
-                    _ => c,
+/// Lower case, character by character: what two texts have in common that differ in case alone.
+pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        text.chars().flat_map(char::to_lowercase).collect()
+    }
+}
+
+/// A pattern, ready to be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    /// What stands before the first wildcard: most comparisons end there.
+    head: Vec<u8>,
+    /// Empty, or beginning with a wildcard.
+    tail: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    /// Literal text; never empty.
+    Run(Vec<u8>),
+    /// `*`
+    Any,
+    /// `?`
+    One,
+}
+
+impl Pattern {
+    pub(crate) fn new(symbols: &[Symbol]) -> Self {
+        let mut head = Vec::new();
+        let mut tail = Vec::new();
+        for symbol in symbols {
+            match (symbol, tail.last_mut()) {
+                (Symbol::Any, _) => tail.push(Piece::Any),
+                (Symbol::One, _) => tail.push(Piece::One),
+                (Symbol::Byte(byte), None) => head.push(*byte),
+                (Symbol::Byte(byte), Some(Piece::Run(run))) => run.push(*byte),
+                (Symbol::Byte(byte), Some(Piece::Any | Piece::One)) => {
+                    tail.push(Piece::Run(vec![*byte]))
                 }
             }
         }
+        Pattern { head, tail }
+    }
+
+    pub(crate) fn symbols(&self) -> Vec<Symbol> {
+        let mut symbols: Vec<Symbol> = self.head.iter().copied().map(Symbol::Byte).collect();
+        for piece in &self.tail {
+            match piece {
+                Piece::Run(run) => symbols.extend(run.iter().copied().map(Symbol::Byte)),
+                Piece::Any => symbols.push(Symbol::Any),
+                Piece::One => symbols.push(Symbol::One),
+            }
+        }
+        symbols
+    }
+
+    /// Whether `text` as a whole fits.
+    pub(crate) fn matches(&self, text: &str) -> bool {
+        match text.as_bytes().strip_prefix(self.head.as_slice()) {
+            Some(rest) => tail_matches(&self.tail, rest),
+            None => false,
+        }
     }
 }
 
-/// Whether `text` as a whole fits `pattern`.
-///
 /// On a mismatch only the latest `*` takes one character more. Earlier ones need not be tried again, so the
 /// time is at most the product of both lengths, whatever the pattern.
-pub(crate) fn matches(pattern: &[Symbol], text: &str, case: Case) -> bool {
-    let mut at = 0;
-    let mut rest = text.chars();
-    let mut retry = None;
+fn tail_matches(pieces: &[Piece], text: &[u8]) -> bool {
+    let mut left = pieces;
+    let mut rest = text;
+    // What stands behind the latest `*`, and the text that this was last tried on.
+    let mut retry: Option<(&[Piece], &[u8])> = None;
     loop {
-        let symbol = pattern.get(at);
-        if symbol == Some(&Symbol::Any) {
-            at += 1;
-            if at == pattern.len() {
-                return true;
+        let after = match left.split_first() {
+            Some((Piece::Any, [])) => return true,
+            Some((Piece::Any, behind)) => {
+                let Some(start) = next_start(behind, rest) else {
+                    return false;
+                };
+                retry = Some((behind, start));
+                (left, rest) = (behind, start);
+                continue;
             }
-            retry = Some((at, rest.clone()));
-            continue;
-        }
-        let mut after = rest.clone();
-        let Some(c) = after.next() else {
-            return pattern[at..].iter().all(|symbol| *symbol == Symbol::Any);
+            Some((Piece::Run(run), _)) => rest.strip_prefix(run.as_slice()),
+            Some((Piece::One, _)) => after_character(rest),
+            None if rest.is_empty() => return true,
+            None => None,
         };
-        let fits = match symbol {
-            Some(Symbol::Char(wanted)) => *wanted == case.fold(c),
-            Some(Symbol::One) => true,
-            Some(Symbol::Any) | None => false,
-        };
-        if fits {
-            at += 1;
+        if let Some(after) = after {
+            left = left.get(1..).unwrap_or_default();
             rest = after;
         } else {
-            let Some((resume, from)) = &mut retry else {
+            let Some((behind, tried)) = retry else {
                 return false;
             };
-            from.next();
-            rest = from.clone();
-            at = *resume;
+            let Some(start) = after_character(tried).and_then(|longer| next_start(behind, longer))
+            else {
+                return false;
+            };
+            retry = Some((behind, start));
+            (left, rest) = (behind, start);
         }
     }
 }
 
-/// The steps of a pattern without variables, folded for `case`.
-pub(crate) fn symbols(pattern: &str, case: Case) -> Vec<Symbol> {
-    pattern
-        .chars()
-        .map(|c| match c {
-            '*' => Symbol::Any,
-            '?' => Symbol::One,
-            c => Symbol::Char(case.fold(c)),
-        })
-        .collect()
+/// The first place in `text` where the pieces behind a `*` can begin. Literal text begins only where its first byte is.
+fn next_start<'t>(behind: &[Piece], text: &'t [u8]) -> Option<&'t [u8]> {
+    let Some(Piece::Run(run)) = behind.first() else {
+        return Some(text);
+    };
+    let at = text.iter().position(|byte| run.first() == Some(byte))?;
+    text.get(at..)
+}
+
+/// What follows the first character of `text`. `None` if there is none.
+fn after_character(text: &[u8]) -> Option<&[u8]> {
+    let (_, rest) = text.split_first()?;
+    let later_bytes = rest
+        .iter()
+        .take_while(|byte| **byte & 0b1100_0000 == 0b1000_0000)
+        .count();
+    rest.get(later_bytes..)
 }
 
 /// An action pattern such as `s3:Get*`. It ignores case, as IAM does for actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     source: String,
-    shape: Shape,
-}
-
-/// What most patterns come down to, so that most comparisons end at the first character.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Anything,
-    Exact(String),
-    Prefix(String),
-    General(Vec<Symbol>),
-}
-
-impl Shape {
-    /// `symbols` must be folded already where case is to be ignored.
-    pub(crate) fn of(symbols: Vec<Symbol>) -> Shape {
-        let literal = |symbols: &[Symbol]| {
-            symbols
-                .iter()
-                .map(|symbol| match symbol {
-                    Symbol::Char(c) => Some(*c),
-                    Symbol::Any | Symbol::One => None,
-                })
-                .collect::<Option<String>>()
-        };
-        if symbols == [Symbol::Any] {
-            return Shape::Anything;
-        }
-        if let Some(exact) = literal(&symbols) {
-            return Shape::Exact(exact);
-        }
-        if let Some((Symbol::Any, front)) = symbols.split_last()
-            && let Some(prefix) = literal(front)
-        {
-            return Shape::Prefix(prefix);
-        }
-        Shape::General(symbols)
-    }
-
-    pub(crate) fn matches(&self, text: &str, case: Case) -> bool {
-        match (self, case) {
-            (Shape::Anything, _) => true,
-            (Shape::Exact(exact), Case::Sensitive) => exact == text,
-            (Shape::Prefix(prefix), Case::Sensitive) => text.starts_with(prefix.as_str()),
-            (Shape::Exact(exact), Case::Folded) => {
-                exact.chars().eq(text.chars().map(|c| case.fold(c)))
-            }
-            (Shape::Prefix(prefix), Case::Folded) => {
-                let mut text = text.chars();
-                prefix
-                    .chars()
-                    .all(|wanted| text.next().is_some_and(|c| case.fold(c) == wanted))
-            }
-            (Shape::General(symbols), case) => matches(symbols, text, case),
-        }
-    }
+    /// In lower case.
+    pattern: Pattern,
 }
 
 impl Glob {
     /// Every string is a pattern.
     pub fn new(pattern: &str) -> Self {
+        let symbols: Vec<Symbol> = fold(pattern)
+            .bytes()
+            .map(|byte| match byte {
+                b'*' => Symbol::Any,
+                b'?' => Symbol::One,
+                byte => Symbol::Byte(byte),
+            })
+            .collect();
         Glob {
             source: pattern.to_owned(),
-            shape: Shape::of(symbols(pattern, Case::Folded)),
+            pattern: Pattern::new(&symbols),
         }
     }
 
@@ -166,7 +175,12 @@ impl Glob {
 
     /// Whether `text` as a whole fits. Case does not count.
     pub fn matches(&self, text: &str) -> bool {
-        self.shape.matches(text, Case::Folded)
+        self.matches_folded(&fold(text))
+    }
+
+    /// [`matches`](Self::matches) for a text that is folded already.
+    pub(crate) fn matches_folded(&self, text: &str) -> bool {
+        self.pattern.matches(text)
     }
 }
 

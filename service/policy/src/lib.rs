@@ -12,6 +12,7 @@
 //! What the language means is AWS's to say: the *IAM JSON policy reference* and *Policy evaluation logic*
 //! in the IAM User Guide. Where those leave room, the doc comment of the item concerned says what we took.
 
+mod arn;
 mod condition;
 mod context;
 mod decide;

@@ -1,10 +1,6 @@
-//! The values that condition operators compare: numbers, dates, address ranges and ARNs.
+//! The values that condition operators compare: numbers, truth values, dates and address ranges.
 
 use std::net::IpAddr;
-
-use crate::Context;
-use crate::glob::{self, Case, Symbol};
-use crate::variables::Template;
 
 /// A number of a condition. `None` for what is not one; infinities and `NaN` are not.
 pub(crate) fn number(text: &str) -> Option<f64> {
@@ -165,45 +161,4 @@ impl Network {
             .unwrap_or(0)
             == 0
     }
-}
-
-/// The parts of an ARN that colons separate; the sixth takes the rest.
-const ARN_PARTS: usize = 6;
-
-/// Whether the ARN `text` fits `pattern` part by part: a wildcard does not reach over a colon, except in the last
-/// part. A pattern of `*` alone fits every ARN; any other with fewer than six parts fits none.
-pub(crate) fn arn_matches(pattern: &Template, text: &str, context: &Context) -> bool {
-    let parts: Vec<&str> = text.splitn(ARN_PARTS, ':').collect();
-    if parts.len() < ARN_PARTS || parts.first() != Some(&"arn") {
-        return false;
-    }
-    let Some(symbols) = pattern.symbols(context) else {
-        return false;
-    };
-    if *symbols == [Symbol::Any] {
-        return true;
-    }
-    let patterns: Vec<&[Symbol]> = symbols
-        .splitn(ARN_PARTS, |symbol| *symbol == Symbol::Char(':'))
-        .collect();
-    patterns.len() == ARN_PARTS
-        && patterns
-            .iter()
-            .zip(parts)
-            .all(|(pattern, part)| glob::matches(pattern, part, Case::Sensitive))
-}
-
-/// Whether `pattern` could fit any ARN. One with variables always could.
-pub(crate) fn is_arn_pattern(pattern: &Template) -> bool {
-    let source = pattern.as_str();
-    !pattern.is_fixed()
-        || source == "*"
-        || (source.splitn(ARN_PARTS, ':').count() == ARN_PARTS
-            && source.split(':').next().is_some_and(|first| {
-                glob::matches(
-                    &glob::symbols(first, Case::Sensitive),
-                    "arn",
-                    Case::Sensitive,
-                )
-            }))
 }

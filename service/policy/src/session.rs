@@ -1,7 +1,7 @@
 //! Writing session policies.
 
 use crate::Policy;
-use crate::glob::{Case, Glob};
+use crate::glob::Glob;
 use crate::statement::{Effect, Statement};
 use crate::variables::{Reading, Template};
 
@@ -37,7 +37,7 @@ pub fn allow_actions<'a>(actions: impl IntoIterator<Item = &'a str>) -> Policy {
     let reading = Reading {
         wildcards: true,
         variables: true,
-        case: Case::Sensitive,
+        ignore_case: false,
     };
     let everything = Template::compile("*", reading).expect("`*` holds no variable");
     Policy::of(vec![Statement::plain(effect, actions, vec![everything])])

@@ -5,7 +5,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use crate::condition::Condition;
 use crate::element::Element;
 use crate::evaluate::Request;
-use crate::glob::{Case, Glob};
+use crate::glob::Glob;
 use crate::principal::{PrincipalElement, Reach};
 use crate::variables::{Reading, Template};
 use crate::{Context, PolicyError};
@@ -104,7 +104,7 @@ impl Statement {
                     let reading = Reading {
                         wildcards: true,
                         variables,
-                        case: Case::Sensitive,
+                        ignore_case: false,
                     };
                     let templates = patterns(&element, |text| Template::compile(text, reading))?;
                     resources = Some(select(templates, name == "NotResource"));
@@ -169,8 +169,12 @@ impl Statement {
     }
 
     /// Whether the statement speaks of this request, conditions aside, and how directly it names the principal.
-    pub(crate) fn covers(&self, request: &Request<'_>) -> Option<Reach> {
-        if !self.actions.covers(|action| action.matches(request.action)) {
+    /// `action` is the request's, folded.
+    pub(crate) fn covers(&self, request: &Request<'_>, action: &str) -> Option<Reach> {
+        if !self
+            .actions
+            .covers(|pattern| pattern.matches_folded(action))
+        {
             return None;
         }
         let covered = self.resources.as_ref().is_none_or(|resources| {

@@ -5,22 +5,21 @@
 //! version 2012-10-17 (*IAM policy elements: Variables and tags*). What a variable brings in is text:
 //! a `*` in a user's name is no wildcard. A variable without a value makes its pattern match nothing at all.
 
-use std::borrow::Cow;
-
 use crate::Context;
-use crate::glob::{self, Case, Shape, Symbol};
+use crate::glob::{self, Pattern, Symbol};
 
 /// A string of a policy that may hold wildcards and variables.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     source: String,
-    case: Case,
-    pattern: Pattern,
+    ignore_case: bool,
+    text: Text,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Pattern {
-    Fixed(Shape),
+enum Text {
+    /// The same for every request.
+    Fixed(Pattern),
     Varying(Vec<Part>),
 }
 
@@ -41,51 +40,54 @@ pub(crate) struct Reading {
     pub(crate) wildcards: bool,
     /// Whether `${…}` is a variable, which it is from version 2012-10-17 on.
     pub(crate) variables: bool,
-    pub(crate) case: Case,
+    pub(crate) ignore_case: bool,
+}
+
+/// Takes `source` apart. The error says what to write instead.
+fn parts(source: &str, reading: Reading) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut run = Vec::new();
+    let mut rest = source;
+    while let Some(c) = rest.chars().next() {
+        if reading.variables
+            && let Some(body) = rest.strip_prefix("${")
+        {
+            let (reference, after) = Reference::parse(body)?;
+            rest = after;
+            match reference {
+                Reference::Literal(byte) => run.push(Symbol::Byte(byte)),
+                Reference::Variable { key, default } => {
+                    parts.push(Part::Symbols(std::mem::take(&mut run)));
+                    parts.push(Part::Variable { key, default });
+                }
+            }
+            continue;
+        }
+        let (character, after) = rest.split_at(c.len_utf8());
+        rest = after;
+        match c {
+            '*' if reading.wildcards => run.push(Symbol::Any),
+            '?' if reading.wildcards => run.push(Symbol::One),
+            _ if reading.ignore_case => run.extend(glob::literal(&glob::fold(character))),
+            _ => run.extend(glob::literal(character)),
+        }
+    }
+    parts.push(Part::Symbols(run));
+    Ok(parts)
 }
 
 impl Template {
-    /// Takes `source` apart. The error says what to write instead.
+    /// Reads `source`. The error says what to write instead.
     pub(crate) fn compile(source: &str, reading: Reading) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut run = Vec::new();
-        let mut rest = source;
-        while let Some(c) = rest.chars().next() {
-            if reading.variables
-                && let Some(body) = rest.strip_prefix("${")
-            {
-                let (reference, after) = Reference::parse(body)?;
-                rest = after;
-                match reference {
-                    Reference::Literal(c) => run.push(Symbol::Char(c)),
-                    Reference::Variable { key, default } => {
-                        if !run.is_empty() {
-                            parts.push(Part::Symbols(std::mem::take(&mut run)));
-                        }
-                        parts.push(Part::Variable { key, default });
-                    }
-                }
-                continue;
-            }
-            run.push(match c {
-                '*' if reading.wildcards => Symbol::Any,
-                '?' if reading.wildcards => Symbol::One,
-                c => Symbol::Char(reading.case.fold(c)),
-            });
-            rest = &rest[c.len_utf8()..];
-        }
-        let pattern = if parts.is_empty() {
-            Pattern::Fixed(Shape::of(run))
-        } else {
-            if !run.is_empty() {
-                parts.push(Part::Symbols(run));
-            }
-            Pattern::Varying(parts)
+        let parts = parts(source, reading)?;
+        let text = match parts.as_slice() {
+            [Part::Symbols(symbols)] => Text::Fixed(Pattern::new(symbols)),
+            _ => Text::Varying(parts),
         };
         Ok(Template {
             source: source.to_owned(),
-            case: reading.case,
-            pattern,
+            ignore_case: reading.ignore_case,
+            text,
         })
     }
 
@@ -96,51 +98,56 @@ impl Template {
 
     /// Whether `text` as a whole fits, with the variables of this request filled in.
     pub fn matches(&self, text: &str, context: &Context) -> bool {
-        match &self.pattern {
-            Pattern::Fixed(shape) => shape.matches(text, self.case),
-            Pattern::Varying(parts) => resolve(parts, self.case, context)
-                .is_some_and(|symbols| glob::matches(&symbols, text, self.case)),
+        if self.ignore_case {
+            self.fits(&glob::fold(text), context)
+        } else {
+            self.fits(text, context)
+        }
+    }
+
+    fn fits(&self, text: &str, context: &Context) -> bool {
+        match &self.text {
+            Text::Fixed(pattern) => pattern.matches(text),
+            Text::Varying(_) => self
+                .resolve(context)
+                .is_some_and(|symbols| Pattern::new(&symbols).matches(text)),
+        }
+    }
+
+    /// The pattern, if it is the same for every request.
+    pub(crate) fn fixed(&self) -> Option<Vec<Symbol>> {
+        match &self.text {
+            Text::Fixed(pattern) => Some(pattern.symbols()),
+            Text::Varying(_) => None,
         }
     }
 
     /// The pattern with the variables of this request filled in. `None` if one has no value.
-    pub(crate) fn symbols(&self, context: &Context) -> Option<Cow<'_, [Symbol]>> {
-        match &self.pattern {
-            Pattern::Fixed(Shape::General(symbols)) => Some(Cow::Borrowed(symbols)),
-            Pattern::Fixed(Shape::Anything) => Some(Cow::Borrowed(&[Symbol::Any])),
-            Pattern::Fixed(Shape::Exact(text)) => Some(text.chars().map(Symbol::Char).collect()),
-            Pattern::Fixed(Shape::Prefix(text)) => Some(
-                text.chars()
-                    .map(Symbol::Char)
-                    .chain([Symbol::Any])
-                    .collect(),
-            ),
-            Pattern::Varying(parts) => resolve(parts, self.case, context).map(Cow::Owned),
-        }
-    }
-
-    /// Whether the pattern is the same for every request.
-    pub(crate) fn is_fixed(&self) -> bool {
-        matches!(self.pattern, Pattern::Fixed(_))
-    }
-}
-
-fn resolve(parts: &[Part], case: Case, context: &Context) -> Option<Vec<Symbol>> {
-    let mut symbols = Vec::new();
-    for part in parts {
-        match part {
-            Part::Symbols(run) => symbols.extend_from_slice(run),
-            Part::Variable { key, default } => {
-                let value = context.single(key).or(default.as_deref())?;
-                symbols.extend(value.chars().map(|c| Symbol::Char(case.fold(c))));
+    pub(crate) fn resolve(&self, context: &Context) -> Option<Vec<Symbol>> {
+        let parts = match &self.text {
+            Text::Fixed(pattern) => return Some(pattern.symbols()),
+            Text::Varying(parts) => parts,
+        };
+        let mut symbols = Vec::new();
+        for part in parts {
+            match part {
+                Part::Symbols(run) => symbols.extend_from_slice(run),
+                Part::Variable { key, default } => {
+                    let value = context.single(key).or(default.as_deref())?;
+                    if self.ignore_case {
+                        symbols.extend(glob::literal(&glob::fold(value)));
+                    } else {
+                        symbols.extend(glob::literal(value));
+                    }
+                }
             }
         }
+        Some(symbols)
     }
-    Some(symbols)
 }
 
 enum Reference {
-    Literal(char),
+    Literal(u8),
     Variable {
         key: String,
         default: Option<String>,
@@ -150,9 +157,9 @@ enum Reference {
 impl Reference {
     /// Reads what follows `${`, up to and with its `}`, and returns what comes after.
     fn parse(body: &str) -> Result<(Reference, &str), String> {
-        for c in ['*', '?', '$'] {
-            if let Some(rest) = body.strip_prefix(c).and_then(|rest| rest.strip_prefix('}')) {
-                return Ok((Reference::Literal(c), rest));
+        for (byte, escape) in [(b'*', "*}"), (b'?', "?}"), (b'$', "$}")] {
+            if let Some(rest) = body.strip_prefix(escape) {
+                return Ok((Reference::Literal(byte), rest));
             }
         }
         let end = body.find([',', '}']).ok_or_else(|| {

@@ -24,8 +24,11 @@ fn applies(resource: &str, condition: &str, requested: &str, keys: &[(&str, &str
     })
 }
 
+/// A `Condition`, the request's keys, and whether it holds.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], bool);
+
 #[track_caller]
-fn check(rows: &[(&str, &[(&str, &str)], bool)]) {
+fn check(rows: &[Row<'_>]) {
     for (condition, keys, expected) in rows {
         assert_eq!(
             holds(condition, keys),

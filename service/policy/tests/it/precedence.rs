@@ -177,7 +177,7 @@ fn every_level_of_scps_must_allow() {
                 .unwrap(),
         )
     };
-    let rows: Vec<(Vec<Vec<Arc<Policy>>>, Option<usize>)> = vec![
+    let rows = [
         (vec![vec![allow()], vec![allow()], vec![allow()]], None),
         (vec![vec![allow()], vec![other()], vec![allow()]], Some(1)),
         (
