@@ -42,11 +42,13 @@ pub struct Principal {
     pub arn: String,
     /// `AIDA…`, or `AROA…:SESSION` for an assumed role.
     pub unique_id: String,
-    /// The role behind an assumed-role session.
+    /// The name of the role behind an assumed-role session.
     pub role: Option<String>,
     /// What `AssumeRole` was given as `Policy`: the session may do no more than this.
     pub session_policy: Option<Arc<Policy>>,
     pub source_identity: Option<String>,
+    /// Session tags, `aws:PrincipalTag/KEY`.
+    pub tags: Vec<(String, String)>,
 }
 
 /// One authorized call with its decoded and validated input.
@@ -91,7 +93,10 @@ impl Call<'_> {
 
     /// A list member; one that was not given is empty.
     pub fn list(&self, member: &str) -> &[Value] {
-        self.input.get(member).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        self.input
+            .get(member)
+            .and_then(Value::as_array)
+            .map_or(&[], Vec::as_slice)
     }
 }
 
@@ -112,7 +117,12 @@ pub struct AwsError {
 
 impl AwsError {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        AwsError { code: code.to_owned(), message: message.into(), status: 400, members: Vec::new() }
+        AwsError {
+            code: code.to_owned(),
+            message: message.into(),
+            status: 400,
+            members: Vec::new(),
+        }
     }
 
     pub fn status(mut self, status: u16) -> Self {
@@ -128,6 +138,10 @@ impl AwsError {
     /// What a service answers for an operation that is in its model and not built here.
     /// The server turns it into the protocol's own unknown-operation error and lists the call.
     pub fn not_built() -> Self {
-        AwsError::new("UnknownOperationException", "awsim has not built this operation").status(501)
+        AwsError::new(
+            "UnknownOperationException",
+            "awsim has not built this operation",
+        )
+        .status(501)
     }
 }

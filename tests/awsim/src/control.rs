@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::exchange::json_response;
+use crate::limits::{LATENCIES, LIMITS};
 use crate::server::Shared;
+use crate::services;
 
 /// Answers a control request; `path` is what follows `/_awsim`.
 pub(crate) fn answer(shared: &Shared, parts: &Parts, path: &str, body: &Bytes) -> Response<Bytes> {
@@ -21,6 +23,16 @@ pub(crate) fn answer(shared: &Shared, parts: &Parts, path: &str, body: &Bytes) -
             shared.reset();
             Ok(json!({}))
         }
+        (&Method::GET, "/accounts") => Ok(accounts(shared)),
+        (&Method::GET, "/limits") => Ok(limits(shared)),
+        (&Method::GET, "/faults") => Ok(json!({"faults": shared.faults().list()})),
+        (&Method::POST, "/faults") => plan_fault(shared, body),
+        (&Method::DELETE, "/faults") => {
+            shared.faults().clear();
+            Ok(json!({}))
+        }
+        (&Method::DELETE, path) if path.starts_with("/faults/") => remove_fault(shared, path),
+        (&Method::POST, "/tamper") => tamper(shared, body),
         (&Method::GET, "/clock") => Ok(clock(shared)),
         (&Method::POST, "/clock") => advance(shared, body),
         _ => {
@@ -44,6 +56,46 @@ fn calls(shared: &Shared) -> Value {
         "unbuilt": calls.unbuilt(),
         "mistakes": calls.mistakes(),
     })
+}
+
+fn accounts(shared: &Shared) -> Value {
+    let mut world = shared.world();
+    world.settle(shared.clock.now());
+    services::organizations::accounts_report(&world)
+}
+
+fn limits(shared: &Shared) -> Value {
+    let options = &shared.options;
+    json!({
+        "throttle": options.throttle,
+        "latency": options.latency,
+        "time_scale": options.settings.time_scale,
+        "limits": LIMITS,
+        "latencies": LATENCIES,
+    })
+}
+
+fn plan_fault(shared: &Shared, body: &Bytes) -> Result<Value, String> {
+    let plan = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    Ok(json!({"id": shared.faults().plan(plan)}))
+}
+
+fn remove_fault(shared: &Shared, path: &str) -> Result<Value, String> {
+    let id = path.trim_start_matches("/faults/");
+    let removed = id.parse().is_ok_and(|id| shared.faults().remove(id));
+    if removed {
+        Ok(json!({}))
+    } else {
+        Err(format!("no fault {id}"))
+    }
+}
+
+fn tamper(shared: &Shared, body: &Bytes) -> Result<Value, String> {
+    let request: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let mut world = shared.world();
+    let now = shared.clock.now();
+    world.settle(now);
+    services::tamper(&mut world, &request, now)
 }
 
 fn clock(shared: &Shared) -> Value {

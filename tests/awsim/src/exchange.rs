@@ -5,8 +5,11 @@ use http::Response;
 use http::request::Parts;
 use serde_json::Value;
 
-use crate::call::{Answer, AwsError, Call, Principal, Region};
+use crate::authorize::authorize;
+use crate::call::{AccountId, Answer, AwsError, Call, Region};
+use crate::faults::{self, Target};
 use crate::identity::{Signature, identify, query_of};
+use crate::limits;
 use crate::protocol::model::{Model, Operation};
 use crate::protocol::{self, Credentials, Request};
 use crate::regions;
@@ -14,85 +17,97 @@ use crate::server::{Cut, Shared};
 use crate::services;
 
 /// Answers a request to a service.
-pub(crate) async fn exchange(shared: &Shared, parts: Parts, body: Bytes) -> Result<Response<Bytes>, Cut> {
-    let request_id = shared.request_id();
+pub(crate) async fn exchange(
+    shared: &Shared,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Response<Bytes>, Cut> {
+    let id = shared.request_id();
+    let path = parts.uri.path().to_owned();
     let Some(signature) = Signature::read(&parts) else {
         let model = unsigned_model(&parts, &body);
         let error = protocol::bad_credentials(model, Credentials::Missing);
-        return Ok(protocol::refuse(
-            model,
-            &error,
-            &request_id,
-            parts.uri.path(),
-        ));
+        return Ok(protocol::refuse(model, &error, &id.text, &path));
     };
     let Some(model) = Model::by_signing_name(&signature.service) else {
-        shared
-            .calls()
-            .record_unbuilt(&signature.service, target_of(&parts));
+        let name = target_of(&parts);
+        shared.calls().record_unbuilt(&signature.service, name);
         let model = unsigned_model(&parts, &body);
-        let error = protocol::unknown_operation(model, target_of(&parts));
-        return Ok(protocol::refuse(
-            model,
-            &error,
-            &request_id,
-            parts.uri.path(),
-        ));
+        let error = protocol::unknown_operation(model, name);
+        return Ok(protocol::refuse(model, &error, &id.text, &path));
     };
-    let resource = parts.uri.path().to_owned();
     let mut told = Told {
         operation: None,
-        principal: None,
+        account: None,
         region: regions::GLOBAL,
     };
     let answer = call(shared, model, &signature, parts, body, &mut told);
-    let name = told
-        .operation
-        .map_or("", |operation| operation.name.as_str());
-    let (response, outcome) = match (told.operation, answer) {
-        (Some(operation), Ok(output)) => {
-            match protocol::answer(model, operation, &output, &request_id) {
-                Ok(response) => (response, "ok".to_owned()),
-                Err(mistake) => {
-                    let error =
-                        AwsError::new("InternalFailure", format!("awsim's own mistake: {mistake}"))
-                            .status(500);
-                    shared
-                        .calls()
-                        .record_mistake(format!("{}:{name}: {mistake}", model.service));
-                    (
-                        protocol::refuse(model, &error, &request_id, &resource),
-                        error.code,
-                    )
-                }
+    if shared.options.latency {
+        let latency = limits::latency(model.service, told.name(), id.chance);
+        tokio::time::sleep(latency / shared.options.settings.time_scale.max(1)).await;
+    }
+    let (response, outcome) = match answer {
+        Ok((operation, output)) => match protocol::answer(model, operation, &output, &id.text) {
+            Ok(response) => (response, "ok".to_owned()),
+            Err(mistake) => {
+                let message = format!("awsim's own mistake: {mistake}");
+                let error = AwsError::new("InternalFailure", message).status(500);
+                let what = format!("{}:{}: {mistake}", model.service, operation.name);
+                shared.calls().record_mistake(what);
+                let response = protocol::refuse(model, &error, &id.text, &path);
+                (response, error.code)
             }
+        },
+        Err(Stop::Refused(error)) => {
+            let error = if error == AwsError::not_built() {
+                shared.calls().record_unbuilt(model.service, told.name());
+                protocol::unknown_operation(model, told.name())
+            } else {
+                error
+            };
+            let response = protocol::refuse(model, &error, &id.text, &path);
+            (response, error.code)
         }
-        (_, Err(error)) if error == AwsError::not_built() => {
-            shared.calls().record_unbuilt(model.service, name);
-            let error = protocol::unknown_operation(model, name);
-            (
-                protocol::refuse(model, &error, &request_id, &resource),
-                error.code,
-            )
+        Err(Stop::Cut(outcome)) => {
+            told.count(shared, model, outcome);
+            return Err(Cut);
         }
-        (_, Err(error)) => (
-            protocol::refuse(model, &error, &request_id, &resource),
-            error.code,
-        ),
-        (None, Ok(_)) => return Err(Cut),
     };
-    let account = told.principal.map(|principal| principal.account);
-    shared
-        .calls()
-        .record(model.service, name, account, told.region, &outcome);
+    told.count(shared, model, &outcome);
     Ok(response)
 }
 
 /// What became known of a call on its way, for the counters.
 struct Told {
     operation: Option<&'static Operation>,
-    principal: Option<Principal>,
+    account: Option<AccountId>,
     region: Region,
+}
+
+impl Told {
+    fn name(&self) -> &'static str {
+        self.operation.map_or("", |operation| &operation.name)
+    }
+
+    fn count(&self, shared: &Shared, model: &Model, outcome: &str) {
+        let (service, operation) = (model.service, self.name());
+        shared
+            .calls()
+            .record(service, operation, self.account, self.region, outcome);
+    }
+}
+
+/// Why a call has no answer.
+enum Stop {
+    Refused(AwsError),
+    /// The connection is to be cut; counted under this outcome.
+    Cut(&'static str),
+}
+
+impl From<AwsError> for Stop {
+    fn from(error: AwsError) -> Self {
+        Stop::Refused(error)
+    }
 }
 
 fn call(
@@ -102,20 +117,19 @@ fn call(
     parts: Parts,
     body: Bytes,
     told: &mut Told,
-) -> Answer {
+) -> Result<(&'static Operation, Value), Stop> {
     told.region = signature.region().ok_or_else(|| {
         let error = protocol::bad_credentials(model, Credentials::BadSignature);
         AwsError {
-            message: "Credential should be scoped to a valid region. ".to_owned(),
+            message: "Credential should be scoped to a valid region.".to_owned(),
             ..error
         }
     })?;
-    let now = shared.clock.now();
-    let (principal, secret) = identify(&shared.world(), signature, now)
+    let (principal, secret) = identify(&shared.world(), signature)
         .map_err(|what| protocol::bad_credentials(model, what))?;
-    told.principal = Some(principal.clone());
+    told.account = Some(principal.account);
     if secret.is_some_and(|secret| !signature.is_of(&secret, &parts, &body)) {
-        return Err(protocol::bad_credentials(model, Credentials::BadSignature));
+        return Err(protocol::bad_credentials(model, Credentials::BadSignature).into());
     }
     let request = request_of(model, parts, body)?;
     let operation = protocol::operation(model, &request).map_err(|name| {
@@ -123,10 +137,30 @@ fn call(
         protocol::unknown_operation(model, &name)
     })?;
     told.operation = Some(operation);
+
+    let now = shared.clock.now();
+    let target = Target {
+        service: model.service,
+        operation: &operation.name,
+        account: principal.account,
+        region: told.region,
+    };
+    let fault = shared.faults().strike(target);
+    if let Some(fault) = &fault {
+        befall(model, fault)?;
+    }
+    if shared.options.throttle {
+        let time_scale = shared.options.settings.time_scale;
+        let name = (model.service, operation.name.as_str());
+        if !shared
+            .throttle()
+            .take(name, principal.account, told.region, now, time_scale)
+        {
+            return Err(limits::throttled(model.service).into());
+        }
+    }
     let input = protocol::decode(model, operation, &request)?;
     protocol::validate(model, operation, &input)?;
-    let mut world = shared.world();
-    world.settle(now);
     let call = Call {
         service: model.service,
         operation: &operation.name,
@@ -135,13 +169,49 @@ fn call(
         now,
         input,
     };
-    if !world.answers(principal.account, call.region) {
+    let answer = act(shared, model, &call);
+    let answer = shared.faults().stale(target, &call.input, answer);
+    if fault == Some(faults::Kind::TimeoutAfter) {
+        return Err(Stop::Cut("timeout_after"));
+    }
+    Ok((operation, answer?))
+}
+
+/// What a fault does to a call that has not acted yet.
+fn befall(model: &Model, fault: &faults::Kind) -> Result<(), Stop> {
+    let error = match fault {
+        faults::Kind::TimeoutAfter | faults::Kind::StaleRead => return Ok(()),
+        faults::Kind::TimeoutBefore => return Err(Stop::Cut("timeout_before")),
+        faults::Kind::Throttle => limits::throttled(model.service),
+        faults::Kind::Error5xx => protocol::internal_failure(model),
+        faults::Kind::AccessDenied => {
+            protocol::access_denied(model, "Access denied by a planned fault")
+        }
+        faults::Kind::Error {
+            code,
+            status,
+            message,
+        } => AwsError::new(code, message.as_str()).status(*status),
+    };
+    Err(error.into())
+}
+
+/// Authorizes the call and has its service answer it, in one consistent world.
+fn act(shared: &Shared, model: &Model, call: &Call<'_>) -> Answer {
+    let mut world = shared.world();
+    world.settle(call.now);
+    if !world.organizations.is_active(call.account()) {
         return Err(protocol::bad_credentials(
             model,
             Credentials::AccountInactive,
         ));
     }
-    services::answer(&mut world, &call)
+    // A Region that is not enabled knows nothing of the account's credentials.
+    if !world.answers(call.account(), call.region) {
+        return Err(protocol::bad_credentials(model, Credentials::Unknown));
+    }
+    authorize(&world, call).map_err(|message| protocol::access_denied(model, message))?;
+    services::answer(&mut world, call)
 }
 
 /// Evens out what differs by client.

@@ -13,10 +13,10 @@ use http::request::Parts;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::call::{AccountId, Principal, Region};
+use crate::call::{Principal, Region};
 use crate::protocol::Credentials;
 use crate::regions;
-use crate::world::{MANAGEMENT_ACCOUNT, World};
+use crate::world::World;
 
 /// The access key of the management account's administrator.
 pub const MANAGEMENT_ACCESS_KEY: &str = "AWSIMMANAGEMENT0000";
@@ -214,30 +214,16 @@ fn percent_encode(text: &str, keep: &[u8]) -> String {
 pub(crate) fn identify(
     world: &World,
     signature: &Signature,
-    now: Timestamp,
 ) -> Result<(Principal, Option<String>), Credentials> {
     if let Some(principal) = world.iam.access_key(&signature.access_key) {
         return Ok((principal, None));
     }
-    if signature.access_key == MANAGEMENT_ACCESS_KEY {
-        return Ok((root_of(MANAGEMENT_ACCOUNT), None));
-    }
-    let (principal, secret) =
-        world
-            .sts
-            .session(&signature.access_key, signature.token.as_deref(), now)?;
-    Ok((principal, Some(secret)))
-}
-
-fn root_of(account: AccountId) -> Principal {
-    Principal {
-        account,
-        arn: format!("arn:aws:iam::{account}:root"),
-        unique_id: account.to_string(),
-        role: None,
-        session_policy: None,
-        source_identity: None,
-    }
+    let (principal, secret) = world.sts.session(
+        &signature.access_key,
+        signature.token.as_deref(),
+        Timestamp::now(),
+    )?;
+    Ok((principal.clone(), Some(secret.to_owned())))
 }
 
 #[cfg(test)]

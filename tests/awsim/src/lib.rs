@@ -1,11 +1,14 @@
 //! A strict, stateful, multi-account, multi-Region AWS on loopback.
 
+mod authorize;
 pub mod call;
 pub mod calls;
 pub mod clock;
 mod control;
 mod exchange;
+pub mod faults;
 mod identity;
+pub mod limits;
 pub mod paging;
 pub mod protocol;
 pub mod regions;

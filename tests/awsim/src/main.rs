@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use awsim::world::Settings;
 use awsim::{Options, Sim};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 
 /// A strict, stateful, multi-account, multi-Region AWS on loopback.
@@ -21,12 +21,30 @@ struct Arguments {
     /// Seed of every id and every chance: equal seeds and equal calls give equal answers.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Whether answers take as long as AWS's.
+    #[arg(long, value_enum, default_value_t = Latency::None)]
+    latency: Latency,
+    /// Whether calls beyond AWS's rates are refused.
+    #[arg(long, value_enum, default_value_t = Switch::Off)]
+    throttle: Switch,
     /// How long an account's creation takes.
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     create_seconds: f64,
     /// Divides every simulated wait, for benches.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     time_scale: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Latency {
+    None,
+    Realistic,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,6 +59,8 @@ fn main() -> anyhow::Result<()> {
     let sim = Sim::start(Options {
         listen: arguments.listen,
         settings,
+        latency: arguments.latency == Latency::Realistic,
+        throttle: arguments.throttle == Switch::On,
     })?;
     writeln!(std::io::stdout(), "awsim ready at {}", sim.url())
         .context("say that awsim is ready")?;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -20,6 +20,8 @@ use crate::calls::Calls;
 use crate::clock::Clock;
 use crate::control;
 use crate::exchange;
+use crate::faults::Faults;
+use crate::limits::Throttle;
 use crate::world::{Settings, World};
 
 /// No request of the services here comes near this many bytes.
@@ -31,6 +33,10 @@ pub struct Options {
     /// Port 0 takes a free one.
     pub listen: SocketAddr,
     pub settings: Settings,
+    /// Whether answers take as long as AWS's (divided by the time scale).
+    pub latency: bool,
+    /// Whether calls beyond AWS's rates are refused.
+    pub throttle: bool,
 }
 
 impl Default for Options {
@@ -43,6 +49,8 @@ impl Default for Options {
                 create_account: SignedDuration::from_secs(10),
                 time_scale: 1,
             },
+            latency: false,
+            throttle: false,
         }
     }
 }
@@ -52,6 +60,8 @@ pub struct Shared {
     pub(crate) options: Options,
     world: Mutex<World>,
     calls: Mutex<Calls>,
+    faults: Mutex<Faults>,
+    throttle: Mutex<Throttle>,
     pub clock: Clock,
     requests: AtomicU64,
 }
@@ -62,40 +72,66 @@ impl Shared {
         Shared {
             world: Mutex::new(World::new(options.settings.clone(), clock.now())),
             calls: Mutex::default(),
+            faults: Mutex::new(Faults::new(options.settings.seed)),
+            throttle: Mutex::default(),
             requests: AtomicU64::new(0),
             clock,
             options,
         }
     }
 
-    /// The world. A panic while it was held has been answered with a 500; what it left is as good as any.
     pub fn world(&self) -> MutexGuard<'_, World> {
-        self.world
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.world)
     }
 
     pub fn calls(&self) -> MutexGuard<'_, Calls> {
-        self.calls
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        lock(&self.calls)
     }
 
-    /// Starts over with a new world, and forgets everything counted.
+    pub fn faults(&self) -> MutexGuard<'_, Faults> {
+        lock(&self.faults)
+    }
+
+    pub(crate) fn throttle(&self) -> MutexGuard<'_, Throttle> {
+        lock(&self.throttle)
+    }
+
+    /// Starts over with a new world, and forgets faults and everything counted.
     pub fn reset(&self) {
         self.clock.reset();
         *self.world() = World::new(self.options.settings.clone(), self.clock.now());
         *self.calls() = Calls::default();
+        *self.faults() = Faults::new(self.options.settings.seed);
+        *self.throttle() = Throttle::default();
     }
 
     /// A request id in the form of AWS's, different for each request and the same from run to run.
-    pub(crate) fn request_id(&self) -> String {
+    pub(crate) fn request_id(&self) -> RequestId {
         let n = self.requests.fetch_add(1, Ordering::Relaxed);
-        format!(
-            "{:08x}-0000-4000-8000-{n:012x}",
-            self.options.settings.seed & 0xffff_ffff
-        )
+        // The finalizer of SplitMix64 spreads the counter evenly.
+        let mut chance = (n ^ self.options.settings.seed.rotate_left(32))
+            .wrapping_add(1)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        chance = (chance ^ (chance >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        RequestId {
+            text: format!(
+                "{:08x}-0000-4000-8000-{n:012x}",
+                self.options.settings.seed & 0xffff_ffff
+            ),
+            chance: chance ^ (chance >> 31),
+        }
     }
+}
+
+pub(crate) struct RequestId {
+    pub(crate) text: String,
+    /// An even chance of the request's own, for what is to scatter but repeat.
+    pub(crate) chance: u64,
+}
+
+/// A panic under a lock cuts the connection of the call that it befell; what it left is as good as any world.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A running simulated AWS. Dropping it stops it.

@@ -5,7 +5,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::call::{AccountId, Region};
-use crate::services::{account, cloudtrail, config, guardduty, iam, organizations, s3, securityhub, sts};
+use crate::services::{
+    account, cloudtrail, config, guardduty, iam, organizations, s3, securityhub, sts,
+};
 
 /// The organization's management account, whose administrator owns the access key `AWSIMMANAGEMENT0000`.
 pub const MANAGEMENT_ACCOUNT: AccountId = AccountId(111_111_111_111);
@@ -63,7 +65,9 @@ impl World {
     /// `n` characters of `alphabet`, from the seeded generator: ids repeat from run to run.
     pub fn random_text(&mut self, n: usize, alphabet: &[u8]) -> String {
         use rand::Rng;
-        (0..n).map(|_| char::from(alphabet[self.random.random_range(0..alphabet.len())])).collect()
+        (0..n)
+            .map(|_| char::from(alphabet[self.random.random_range(0..alphabet.len())]))
+            .collect()
     }
 
     /// Lower-case letters and digits, as in `o-…`, `ou-…` and `car-…`.

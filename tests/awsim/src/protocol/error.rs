@@ -182,6 +182,20 @@ pub fn unknown_operation(model: &Model, name: &str) -> AwsError {
     }
 }
 
+/// Something broke on AWS's side.
+pub fn internal_failure(model: &Model) -> AwsError {
+    let code = match (model.service, model.protocol) {
+        ("organizations", _) => "ServiceException",
+        ("guardduty", _) => "InternalServerErrorException",
+        ("securityhub", _) => "InternalException",
+        ("account", _) => "InternalServerException",
+        ("iam", _) => "ServiceFailure",
+        (_, Protocol::RestXml) => "InternalError",
+        _ => "InternalFailure",
+    };
+    AwsError::new(code, "We encountered an internal error. Please try again.").status(500)
+}
+
 /// No permission.
 pub fn access_denied(model: &Model, message: impl Into<String>) -> AwsError {
     match model.protocol {

@@ -19,6 +19,6 @@ mod validate;
 
 pub use answer::{answer, refuse};
 pub use chunked::unchunk;
-pub use error::{Credentials, access_denied, bad_credentials, unknown_operation};
+pub use error::{Credentials, access_denied, bad_credentials, internal_failure, unknown_operation};
 pub use request::{Request, decode, operation};
 pub use validate::validate;

@@ -1,5 +1,8 @@
 //! The services, one folder or file each. Each has a `State`, and an `answer` that knows its operations.
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use crate::call::{Answer, AwsError, Call};
 use crate::world::World;
 
@@ -42,5 +45,24 @@ pub fn resource(world: &World, call: &Call<'_>) -> String {
         "securityhub" => securityhub::resource(call),
         "sts" => sts::resource(world, call),
         _ => "*".to_owned(),
+    }
+}
+
+/// Disturbs what a service holds, behind the back of everyone who uses it: `{"service": …, "action": …, …}`.
+/// Each service knows its own actions. The error says what is wrong with the request.
+pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Value, String> {
+    let service = request
+        .get("service")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    match service {
+        "cloudtrail" => cloudtrail::tamper(world, request, now),
+        "config" => config::tamper(world, request, now),
+        "guardduty" => guardduty::tamper(world, request, now),
+        "iam" => iam::tamper(world, request, now),
+        "organizations" => organizations::tamper(world, request, now),
+        "s3" => s3::tamper(world, request, now),
+        "securityhub" => securityhub::tamper(world, request, now),
+        _ => Err(format!("nothing to tamper with in service {service:?}")),
     }
 }

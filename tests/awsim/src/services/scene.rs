@@ -45,6 +45,7 @@ impl Scene {
             role: None,
             session_policy: None,
             source_identity: None,
+            tags: Vec::new(),
         };
         let call = Call {
             service,

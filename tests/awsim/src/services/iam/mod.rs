@@ -173,6 +173,7 @@ impl State {
             role: None,
             session_policy: None,
             source_identity: None,
+            tags: Vec::new(),
         })
     }
 

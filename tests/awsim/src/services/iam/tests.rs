@@ -40,6 +40,7 @@ fn call(
         role: None,
         session_policy: None,
         source_identity: None,
+        tags: Vec::new(),
     };
     let call = Call {
         service: "iam",

@@ -58,6 +58,7 @@ mod tests {
             role: None,
             session_policy: None,
             source_identity: None,
+            tags: Vec::new(),
         };
         let arn = |rest: &str| format!("arn:aws:organizations::111111111111:{rest}");
         let full =

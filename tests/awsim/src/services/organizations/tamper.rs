@@ -17,7 +17,7 @@ use crate::world::World;
 /// | `move_account` | `account`, `to` (id of an OU or the root) |
 /// | `suspend_account`, `close_account` | `account`; at once |
 /// | `rename_ou` | `ou` (id), `name` |
-/// | `disable_trusted_access` | `service` |
+/// | `disable_trusted_access` | `service_principal` |
 /// | `take_email` | `email`: some account outside the organization gets it |
 /// | `set_account_quota` | `quota` |
 /// | `fail_creation` | `reason`: why the next account is not made, such as `INTERNAL_FAILURE` |
@@ -63,7 +63,7 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
             .rename_unit(text(request, "ou")?, text(request, "name")?)
             .map_err(told)?,
         "disable_trusted_access" => {
-            let service = text(request, "service")?;
+            let service = text(request, "service_principal")?;
             state
                 .trusted
                 .remove(service)
@@ -163,7 +163,7 @@ mod tests {
                 .any(|row| row["path"] == "Renamed")
         );
         org.tamper(
-            &json!({ "action": "disable_trusted_access", "service": "config.amazonaws.com" }),
+            &json!({ "action": "disable_trusted_access", "service_principal": "config.amazonaws.com" }),
         )
         .unwrap();
         assert!(
@@ -183,7 +183,7 @@ mod tests {
             json!({ "action": "edit_scp", "policy": "FullAWSAccess", "content": "{}" }),
             json!({ "action": "move_account", "account": "999999999999", "to": root }),
             json!({ "action": "move_account", "account": "111111111111", "to": "ou-none-00000000" }),
-            json!({ "action": "disable_trusted_access", "service": "config.amazonaws.com" }),
+            json!({ "action": "disable_trusted_access", "service_principal": "config.amazonaws.com" }),
             json!({ "action": "set_account_quota", "quota": "many" }),
             json!({ "action": "explode" }),
             json!({}),

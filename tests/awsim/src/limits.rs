@@ -1,0 +1,516 @@
+//! How often AWS lets each operation be called, and how long it takes to answer: one table of each, which benches read
+//! as `GET /_awsim/limits` to work out what a run must take at the least.
+//!
+//! Where AWS documents a rate it stands here with its page. The others, under [`Source::Observed`], are of the order that
+//! users report; what matters is that a client meets limits of that order everywhere.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::call::{AccountId, AwsError, Region};
+
+/// A token bucket for each of some operations (or one for all of them).
+#[derive(Debug, Serialize)]
+pub struct Limit {
+    pub service: &'static str,
+    /// Empty: all operations that no other row of the service names.
+    pub operations: &'static [&'static str],
+    /// Tokens a second.
+    pub rate: f64,
+    /// The most tokens that a bucket holds.
+    pub burst: f64,
+    /// Whether the operations share one bucket rather than having one each.
+    pub shared: bool,
+    pub source: Source,
+}
+
+/// Where a limit is known from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    Documented,
+    Observed,
+}
+
+const fn each(
+    service: &'static str,
+    operations: &'static [&'static str],
+    rate: f64,
+    burst: f64,
+    source: Source,
+) -> Limit {
+    Limit {
+        service,
+        operations,
+        rate,
+        burst,
+        shared: false,
+        source,
+    }
+}
+
+use Source::{Documented, Observed};
+
+/// The limits. Buckets are kept for each account and Region; for global services, for each account.
+pub static LIMITS: &[Limit] = &[
+    // "Quotas for AWS Organizations", Organizations User Guide.
+    each("organizations", &["CreateAccount"], 0.1, 3.0, Documented),
+    each("organizations", &["CloseAccount"], 0.05, 1.0, Documented),
+    each(
+        "organizations",
+        &["DescribeAccount"],
+        20.0,
+        30.0,
+        Documented,
+    ),
+    each("organizations", &["ListAccounts"], 8.0, 12.0, Documented),
+    each(
+        "organizations",
+        &["ListTagsForResource"],
+        10.0,
+        15.0,
+        Documented,
+    ),
+    each(
+        "organizations",
+        &["TagResource", "UntagResource"],
+        4.0,
+        6.0,
+        Documented,
+    ),
+    each(
+        "organizations",
+        &[
+            "DescribeCreateAccountStatus",
+            "DescribeOrganizationalUnit",
+            "DescribePolicy",
+        ],
+        2.0,
+        2.0,
+        Documented,
+    ),
+    each(
+        "organizations",
+        &[
+            "MoveAccount",
+            "CreatePolicy",
+            "DeletePolicy",
+            "AttachPolicy",
+            "DetachPolicy",
+            "UpdatePolicy",
+            "CreateOrganizationalUnit",
+            "UpdateOrganizationalUnit",
+            "DeleteOrganizationalUnit",
+        ],
+        2.0,
+        3.0,
+        Documented,
+    ),
+    each(
+        "organizations",
+        &[
+            "ListCreateAccountStatus",
+            "ListParents",
+            "ListChildren",
+            "ListAccountsForParent",
+            "ListOrganizationalUnitsForParent",
+            "ListPolicies",
+            "ListPoliciesForTarget",
+            "ListTargetsForPolicy",
+            "ListDelegatedAdministrators",
+            "ListDelegatedServicesForAccount",
+        ],
+        5.0,
+        8.0,
+        Documented,
+    ),
+    each("organizations", &[], 1.0, 2.0, Documented),
+    // "Quotas for AWS Account Management", Account Management Reference Guide.
+    each(
+        "account",
+        &["EnableRegion", "DisableRegion"],
+        1.0,
+        1.0,
+        Documented,
+    ),
+    each(
+        "account",
+        &["GetRegionOptStatus", "ListRegions"],
+        5.0,
+        5.0,
+        Documented,
+    ),
+    each(
+        "account",
+        &["GetAlternateContact", "GetContactInformation"],
+        10.0,
+        15.0,
+        Documented,
+    ),
+    each(
+        "account",
+        &["PutAlternateContact", "PutContactInformation"],
+        5.0,
+        8.0,
+        Documented,
+    ),
+    each("account", &["DeleteAlternateContact"], 1.0, 6.0, Documented),
+    each("account", &[], 3.0, 3.0, Documented),
+    // "IAM and AWS STS quotas", IAM User Guide: 600 a second for all operations together.
+    Limit {
+        service: "sts",
+        operations: &[],
+        rate: 600.0,
+        burst: 600.0,
+        shared: true,
+        source: Documented,
+    },
+    each(
+        "iam",
+        &[
+            "CreateServiceLinkedRole",
+            "CreateRole",
+            "PutRolePolicy",
+            "AttachRolePolicy",
+        ],
+        5.0,
+        20.0,
+        Observed,
+    ),
+    each("iam", &[], 15.0, 30.0, Observed),
+    each(
+        "s3",
+        &["CreateBucket", "DeleteBucket"],
+        10.0,
+        100.0,
+        Observed,
+    ),
+    // "Best practices design patterns", S3 User Guide: 3,500 writes a second for each prefix.
+    each("s3", &[], 3500.0, 3500.0, Documented),
+    // "Quotas in AWS CloudTrail", CloudTrail User Guide.
+    each(
+        "cloudtrail",
+        &[
+            "CreateTrail",
+            "UpdateTrail",
+            "DeleteTrail",
+            "StartLogging",
+            "StopLogging",
+            "PutEventSelectors",
+            "PutInsightSelectors",
+            "AddTags",
+            "RemoveTags",
+        ],
+        1.0,
+        1.0,
+        Documented,
+    ),
+    each("cloudtrail", &["LookupEvents"], 2.0, 2.0, Documented),
+    each("cloudtrail", &[], 10.0, 10.0, Documented),
+    each(
+        "config",
+        &["SelectAggregateResourceConfig", "SelectResourceConfig"],
+        5.0,
+        10.0,
+        Observed,
+    ),
+    each("config", &[], 10.0, 20.0, Observed),
+    each(
+        "guardduty",
+        &[
+            "CreateDetector",
+            "CreateMembers",
+            "UpdateDetector",
+            "EnableOrganizationAdminAccount",
+        ],
+        5.0,
+        10.0,
+        Observed,
+    ),
+    each("guardduty", &[], 10.0, 20.0, Observed),
+    // "Quotas for Security Hub CSPM", Security Hub User Guide.
+    each(
+        "securityhub",
+        &["BatchEnableStandards", "GetEnabledStandards"],
+        1.0,
+        1.0,
+        Documented,
+    ),
+    each("securityhub", &["GetFindings"], 3.0, 6.0, Documented),
+    each(
+        "securityhub",
+        &["UpdateStandardsControl"],
+        1.0,
+        5.0,
+        Documented,
+    ),
+    each("securityhub", &[], 10.0, 30.0, Documented),
+];
+
+/// How long an operation takes to answer: the mean, around which answers scatter.
+#[derive(Debug, Serialize)]
+pub struct Latency {
+    pub service: &'static str,
+    /// Empty: all operations that no other row of the service names and that begin with no word of [`READS`].
+    pub operations: &'static [&'static str],
+    pub milliseconds: u32,
+    /// What operations that only read take, where the row is for all others.
+    pub reads: u32,
+}
+
+/// How the names of operations begin that only read.
+const READS: [&str; 6] = ["Get", "List", "Describe", "Head", "Batch", "Lookup"];
+
+const fn takes(
+    service: &'static str,
+    operations: &'static [&'static str],
+    milliseconds: u32,
+    reads: u32,
+) -> Latency {
+    Latency {
+        service,
+        operations,
+        milliseconds,
+        reads,
+    }
+}
+
+/// The latencies, of the order that clients in the same continent see.
+pub static LATENCIES: &[Latency] = &[
+    takes("organizations", &["CreateAccount", "CloseAccount"], 600, 0),
+    takes(
+        "organizations",
+        &[
+            "AttachPolicy",
+            "DetachPolicy",
+            "CreatePolicy",
+            "UpdatePolicy",
+        ],
+        400,
+        0,
+    ),
+    takes("organizations", &[], 250, 120),
+    takes("account", &[], 250, 120),
+    takes("sts", &[], 80, 60),
+    takes("iam", &[], 150, 90),
+    takes("s3", &["CreateBucket"], 300, 0),
+    takes("s3", &[], 60, 40),
+    takes("cloudtrail", &["CreateTrail", "UpdateTrail"], 700, 0),
+    takes("cloudtrail", &[], 250, 120),
+    takes("config", &[], 250, 120),
+    takes("guardduty", &["CreateDetector"], 600, 0),
+    takes("guardduty", &[], 300, 150),
+    takes(
+        "securityhub",
+        &["EnableSecurityHub", "BatchEnableStandards"],
+        800,
+        0,
+    ),
+    takes("securityhub", &[], 300, 150),
+];
+
+/// The limit that an operation is under.
+pub fn limit(service: &str, operation: &str) -> Option<(usize, &'static Limit)> {
+    let rows = || {
+        LIMITS
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.service == service)
+    };
+    rows()
+        .find(|(_, row)| row.operations.contains(&operation))
+        .or_else(|| rows().find(|(_, row)| row.operations.is_empty()))
+}
+
+/// An operation's mean latency.
+pub fn mean_latency(service: &str, operation: &str) -> Duration {
+    let rows = || LATENCIES.iter().filter(|row| row.service == service);
+    let named = rows()
+        .find(|row| row.operations.contains(&operation))
+        .map(|row| row.milliseconds);
+    let is_read = READS.iter().any(|word| operation.starts_with(word))
+        && !operation.starts_with("BatchEnable");
+    let other = || {
+        rows()
+            .find(|row| row.operations.is_empty())
+            .map(|row| if is_read { row.reads } else { row.milliseconds })
+    };
+    Duration::from_millis(named.or_else(other).unwrap_or_default().into())
+}
+
+/// An operation's latency this time: 0.7 to 1.3 times the mean for most, and three times the mean for one in twenty.
+/// `chance` is even over all of `u64`.
+pub fn latency(service: &str, operation: &str, chance: u64) -> Duration {
+    let mean = mean_latency(service, operation);
+    let percent = if chance.is_multiple_of(20) {
+        300
+    } else {
+        70 + (chance >> 32) % 61
+    };
+    mean * u32::try_from(percent).unwrap_or(100) / 100
+}
+
+/// The buckets.
+#[derive(Default)]
+pub struct Throttle {
+    buckets: HashMap<Key, Bucket>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    limit: usize,
+    /// Empty where operations share the bucket.
+    operation: &'static str,
+    account: AccountId,
+    /// Empty for global services.
+    region: Region,
+}
+
+struct Bucket {
+    tokens: f64,
+    at: Timestamp,
+}
+
+impl Throttle {
+    /// Takes a token; `false` where there is none left. Buckets fill `time_scale` times as fast as AWS's.
+    pub fn take(
+        &mut self,
+        (service, operation): (&str, &'static str),
+        account: AccountId,
+        region: Region,
+        now: Timestamp,
+        time_scale: u32,
+    ) -> bool {
+        let Some((index, limit)) = limit(service, operation) else {
+            return true;
+        };
+        let global = matches!(service, "organizations" | "account" | "iam");
+        let key = Key {
+            limit: index,
+            operation: if limit.shared { "" } else { operation },
+            account,
+            region: if global { "" } else { region },
+        };
+        let bucket = self.buckets.entry(key).or_insert(Bucket {
+            tokens: limit.burst,
+            at: now,
+        });
+        let seconds = now.duration_since(bucket.at).as_secs_f64().max(0.0);
+        bucket.tokens =
+            (bucket.tokens + seconds * limit.rate * f64::from(time_scale)).min(limit.burst);
+        bucket.at = now;
+        if bucket.tokens < 1.0 {
+            return false;
+        }
+        bucket.tokens -= 1.0;
+        true
+    }
+}
+
+/// A service's words for "too fast".
+pub fn throttled(service: &str) -> AwsError {
+    match service {
+        "organizations" => AwsError::new(
+            "TooManyRequestsException",
+            "AWS Organizations cannot complete your request because you have made too many requests. Wait and try again.",
+        ),
+        "account" | "guardduty" | "securityhub" => {
+            AwsError::new("TooManyRequestsException", "Rate exceeded").status(429)
+        }
+        "s3" => AwsError::new("SlowDown", "Please reduce your request rate.").status(503),
+        "iam" | "sts" => AwsError::new("Throttling", "Rate exceeded"),
+        _ => AwsError::new("ThrottlingException", "Rate exceeded"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::protocol::model::Model;
+
+    #[test]
+    fn every_operation_named_exists_and_every_service_has_limits_and_latencies() {
+        for row in LIMITS {
+            let model = Model::by_signing_name(row.service).unwrap();
+            for operation in row.operations {
+                assert!(
+                    model.operation(operation).is_some(),
+                    "{} {operation}",
+                    row.service
+                );
+            }
+            assert!(row.burst >= 1.0 && row.rate > 0.0, "{row:?}");
+        }
+        for row in LATENCIES {
+            let model = Model::by_signing_name(row.service).unwrap();
+            assert!(
+                row.operations
+                    .iter()
+                    .all(|operation| model.operation(operation).is_some()),
+                "{row:?}"
+            );
+        }
+        for service in Model::services() {
+            assert!(
+                limit(service, "Anything").is_some()
+                    && !mean_latency(service, "Anything").is_zero(),
+                "{service}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bucket_gives_its_burst_and_then_its_rate() {
+        let mut throttle = Throttle::default();
+        let mut now = Timestamp::UNIX_EPOCH;
+        let create = |throttle: &mut Throttle, account, now| {
+            throttle.take(
+                ("organizations", "CreateAccount"),
+                AccountId(account),
+                "us-east-1",
+                now,
+                1,
+            )
+        };
+        let taken: Vec<bool> = (0..4).map(|_| create(&mut throttle, 1, now)).collect();
+        assert_eq!(taken, [true, true, true, false]);
+        assert!(
+            create(&mut throttle, 2, now),
+            "another account has its own bucket"
+        );
+        now += SignedDuration::from_secs(9);
+        assert!(!create(&mut throttle, 1, now));
+        now += SignedDuration::from_secs(1);
+        assert!(create(&mut throttle, 1, now));
+        assert!(!create(&mut throttle, 1, now));
+        assert!(throttle.take(
+            ("organizations", "CreateAccount"),
+            AccountId(1),
+            "us-east-1",
+            now + SignedDuration::from_secs(1),
+            10
+        ));
+    }
+
+    #[test]
+    fn latencies_scatter_around_the_mean() {
+        assert_eq!(
+            mean_latency("guardduty", "ListDetectors"),
+            Duration::from_millis(150)
+        );
+        assert_eq!(
+            mean_latency("securityhub", "BatchEnableStandards"),
+            Duration::from_millis(800)
+        );
+        assert_eq!(latency("sts", "AssumeRole", 20), Duration::from_millis(240));
+        for chance in [1, u64::MAX, 7 << 40 | 1] {
+            let latency = latency("sts", "AssumeRole", chance).as_millis();
+            assert!((56..=104).contains(&latency), "{latency}");
+        }
+    }
+}
