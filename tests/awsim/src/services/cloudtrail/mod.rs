@@ -20,6 +20,8 @@ mod reference;
 mod selectors;
 mod tags;
 mod tamper;
+#[cfg(test)]
+mod tests;
 mod trail;
 mod visibility;
 

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{Cell, SERVICE, done, role, tags, texts};
-use crate::call::{AccountId, Answer, AwsError, Call};
+use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::paging::Paging;
+use crate::regions;
 use crate::world::{MANAGEMENT_ACCOUNT, World};
 
 /// The most aggregators of one account in one Region.
@@ -32,7 +33,7 @@ enum Source {
 
 enum Regions {
     All,
-    These(Vec<String>),
+    These(Vec<Region>),
 }
 
 impl Regions {
@@ -41,10 +42,12 @@ impl Regions {
         let named = source["AwsRegions"]
             .as_array()
             .map_or(&[][..], Vec::as_slice);
-        match (all, texts(named)) {
-            (true, these) if these.is_empty() => Ok(Regions::All),
-            (false, these) if !these.is_empty() => Ok(Regions::These(
-                these.into_iter().map(str::to_owned).collect(),
+        let these: Option<Vec<Region>> = texts(named).into_iter().map(regions::find).collect();
+        match (all, these.as_deref()) {
+            (true, Some([])) => Ok(Regions::All),
+            (false, Some([_, ..])) => Ok(Regions::These(these.unwrap_or_default())),
+            (_, None) => Err(invalid(
+                "The list of AwsRegions names one that does not exist.",
             )),
             _ => Err(invalid(
                 "Give either AllAwsRegions or a list of AwsRegions.",
@@ -281,7 +284,7 @@ fn account_statuses(
     let cells = cells.take_while(|((owner, _), _)| *owner == account);
     let wanted = cells.filter(|((_, region), _)| match regions {
         Regions::All => true,
-        Regions::These(these) => these.iter().any(|name| name == region),
+        Regions::These(these) => these.contains(region),
     });
     let row = |((_, region), cell): (&(AccountId, &str), &Cell)| {
         let (status, time) = match cell.is_recording() {

@@ -20,6 +20,8 @@ mod role;
 mod rule;
 mod tags;
 mod tamper;
+#[cfg(test)]
+mod tests;
 
 pub use tamper::tamper;
 
