@@ -1,0 +1,474 @@
+//! Requests and the accounts that come of them: one row from the request on.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use landfall_model::account::{Failure, Phase};
+use landfall_model::creation::Creation;
+use landfall_model::event::EventKind;
+use landfall_model::ids::{AccountId, Email, OuPath, TargetId};
+use landfall_model::request::AccountRequest;
+
+use super::db::Tx;
+use super::error::StoreError;
+use super::events::{self, NewEvent};
+use super::lease::{self, Lease, LeaseState};
+use super::sql::{BadColumn, Builder, Query, Row, Stored, Value, query};
+use super::{Page, Store, Tell, chunks};
+
+/// A request, and the account that came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    /// The request's id, by which everything knows it; grows with time.
+    pub id: Uuid,
+    /// AWS's number, once there is one.
+    pub account_id: Option<AccountId>,
+    /// What was asked for; `email` in it is always the account's.
+    pub request: AccountRequest,
+    /// The root e-mail.
+    pub email: Email,
+    pub purpose: Purpose,
+    pub requested_by: String,
+    pub requested_at: Timestamp,
+    pub phase: Phase,
+    pub phase_since: Timestamp,
+    pub creation: Creation,
+    /// Why it ended; only in `Rejected` and `Failed`.
+    pub failure: Option<Failure>,
+    /// When it was first governed.
+    pub governed_at: Option<Timestamp>,
+}
+
+impl Account {
+    pub fn target(&self) -> TargetId {
+        TargetId::Account(self.id)
+    }
+}
+
+/// What an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Somebody's application.
+    Application,
+    /// The landing zone's log archive.
+    LogArchive,
+    /// The landing zone's security account: the delegated administrator.
+    Security,
+}
+
+impl Purpose {
+    /// The word in the database and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::Application => "application",
+            Purpose::LogArchive => "log_archive",
+            Purpose::Security => "security",
+        }
+    }
+}
+
+/// A request to remember.
+#[derive(Clone, Debug)]
+pub struct NewRequest<'a> {
+    /// A UUID of version 7: lists are in its order.
+    pub id: Uuid,
+    pub request: &'a AccountRequest,
+    pub email: Email,
+    pub purpose: Purpose,
+    pub requested_by: &'a str,
+    /// The account, where it exists already and is to be enrolled: it begins in `Placing`.
+    pub existing: Option<AccountId>,
+    pub idempotency: Option<Idempotency<'a>>,
+}
+
+/// Who called with which `Idempotency-Key`, and a hash of what was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Idempotency<'a> {
+    pub principal: &'a str,
+    pub key: &'a str,
+    pub fingerprint: &'a str,
+}
+
+/// What became of a new request.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Added {
+    New(Account),
+    /// The same call came before, and this is what it made, as it is now.
+    Repeated(Account),
+    /// The key came before with another call.
+    KeyReused,
+    /// The root e-mail belongs to this request or account.
+    EmailTaken {
+        by: Uuid,
+    },
+    /// The account to enroll is known already, under this id.
+    AccountTaken {
+        by: Uuid,
+    },
+}
+
+/// Which accounts a list shows; what is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AccountFilter {
+    pub phase: Option<Phase>,
+    pub organizational_unit: Option<OuPath>,
+    pub owner: Option<Email>,
+    /// Whether AWS has given a number.
+    pub has_account_id: Option<bool>,
+}
+
+const SELECT: &str = "select id, account_id, name, email, owner_email, organizational_unit,
+    cost_center, environment, justification, tags, purpose, requested_by, requested_at, phase, phase_since,
+    creation_intended_at, creation_status_id, failure, governed_at from account";
+
+const UNIQUE_EMAIL: &str = "account_email_is_unique";
+
+impl Stored for Account {
+    const TABLE: &'static str = "account";
+    const KEY: &'static str = "id";
+
+    fn read(row: &Row) -> Result<Self, BadColumn> {
+        let email: Email = row.name("email")?;
+        Ok(Account {
+            id: row.name("id")?,
+            account_id: row.maybe_name("account_id")?,
+            request: AccountRequest {
+                name: row.text("name")?,
+                owner_email: row.name("owner_email")?,
+                organizational_unit: row.name("organizational_unit")?,
+                cost_center: row.text("cost_center")?,
+                environment: row.text("environment")?,
+                justification: row.text("justification")?,
+                email: Some(email.clone()),
+                tags: row.json("tags")?,
+            },
+            email,
+            purpose: row.word("purpose")?,
+            requested_by: row.text("requested_by")?,
+            requested_at: row.time("requested_at")?,
+            phase: row.word("phase")?,
+            phase_since: row.time("phase_since")?,
+            creation: Creation {
+                intended_at: row.maybe_time("creation_intended_at")?,
+                status_id: row.maybe_text("creation_status_id")?,
+            },
+            failure: row.maybe_json("failure")?,
+            governed_at: row.maybe_time("governed_at")?,
+        })
+    }
+}
+
+/// The request that an `Idempotency-Key` made.
+struct Earlier {
+    fingerprint: String,
+    id: Option<Uuid>,
+}
+
+impl Stored for Earlier {
+    const TABLE: &'static str = "idempotency";
+    const KEY: &'static str = "key";
+
+    fn read(row: &Row) -> Result<Self, BadColumn> {
+        Ok(Earlier {
+            fingerprint: row.text("fingerprint")?,
+            id: row.maybe_name("target_id")?,
+        })
+    }
+}
+
+impl Store {
+    /// Remembers a request, its first event and its `Idempotency-Key` in one transaction; its target is due now.
+    pub async fn add_request(
+        &self,
+        new: &NewRequest<'_>,
+        now: Timestamp,
+    ) -> Result<Added, StoreError> {
+        let mut tx = self.db().begin().await?;
+        match insert(&mut tx, new, now).await {
+            Ok(true) => {}
+            Ok(false) => {
+                drop(tx);
+                return self.repeated(new).await;
+            }
+            Err(StoreError::Conflict { constraint }) => {
+                drop(tx);
+                return self.taken(new, constraint).await;
+            }
+            Err(error) => return Err(error),
+        }
+        let account = tx.one(account_query(new.id)).await?;
+        self.commit(tx, &[Tell::Due, Tell::Events(TargetId::Account(new.id))])
+            .await?;
+        account.map(Added::New).ok_or_else(|| vanished(new.id))
+    }
+
+    /// What the same key made earlier.
+    async fn repeated(&self, new: &NewRequest<'_>) -> Result<Added, StoreError> {
+        let Some(idempotency) = new.idempotency else {
+            return Err(vanished(new.id));
+        };
+        let earlier = query(
+            "select key, fingerprint, target_id from idempotency where principal = $1 and key = $2",
+        );
+        let earlier = earlier.bind(idempotency.principal).bind(idempotency.key);
+        match self.db().one::<Earlier>(earlier).await? {
+            Some(Earlier {
+                fingerprint,
+                id: Some(id),
+            }) if fingerprint == idempotency.fingerprint => self
+                .account(id)
+                .await?
+                .map(Added::Repeated)
+                .ok_or_else(|| vanished(id)),
+            _ => Ok(Added::KeyReused),
+        }
+    }
+
+    /// Whose the e-mail or the number is.
+    async fn taken(&self, new: &NewRequest<'_>, constraint: String) -> Result<Added, StoreError> {
+        if constraint == UNIQUE_EMAIL {
+            if let Some(by) = self.email_holder(&new.email).await? {
+                return Ok(Added::EmailTaken { by });
+            }
+        } else if let Some(account) = &new.existing
+            && let Some(other) = self.account_by_number(account).await?
+        {
+            return Ok(Added::AccountTaken { by: other.id });
+        }
+        Err(StoreError::Conflict { constraint })
+    }
+
+    /// The request or account that has a root e-mail.
+    pub(super) async fn email_holder(&self, email: &Email) -> Result<Option<Uuid>, StoreError> {
+        let mut holder = Builder::new(SELECT);
+        holder
+            .push(" where lower(email) = lower(")
+            .value(email.as_str())
+            .push(") and phase not in ('rejected', 'failed')");
+        let holder = self.db().one::<Account>(holder.query()).await?;
+        Ok(holder.map(|account| account.id))
+    }
+
+    /// By the id of its request.
+    pub async fn account(&self, id: Uuid) -> Result<Option<Account>, StoreError> {
+        self.db().one(account_query(id)).await
+    }
+
+    /// By AWS's number.
+    pub async fn account_by_number(
+        &self,
+        number: &AccountId,
+    ) -> Result<Option<Account>, StoreError> {
+        let mut one = Builder::new(SELECT);
+        one.push(" where account_id = ").value(number.as_str());
+        self.db().one(one.query()).await
+    }
+
+    /// Those that have one of these numbers, by number.
+    pub(super) async fn accounts_by_number(
+        &self,
+        numbers: impl Iterator<Item = &str>,
+    ) -> Result<BTreeMap<String, Account>, StoreError> {
+        let numbers: Vec<&str> = numbers.collect();
+        let mut accounts = BTreeMap::new();
+        for numbers in chunks(&numbers) {
+            let mut some = Builder::new(SELECT);
+            some.push(" where account_id in (")
+                .list(numbers.iter().map(|number| Value::from(*number)))
+                .push(")");
+            for account in self.db().all::<Account>(some.query()).await? {
+                let number = account.account_id.as_ref().map(ToString::to_string);
+                accounts.extend(number.map(|number| (number, account)));
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// The latest account, or request for one, with this purpose, also one that failed.
+    pub async fn account_by_purpose(
+        &self,
+        purpose: Purpose,
+    ) -> Result<Option<Account>, StoreError> {
+        let mut one = Builder::new(SELECT);
+        // The first condition is the index's.
+        one.push(" where purpose <> 'application' and purpose = ")
+            .value(purpose.name())
+            .push(" order by id desc limit 1");
+        self.db().one(one.query()).await
+    }
+
+    /// Accounts and requests, newest first. `cursor` is the `next` of the page before.
+    pub async fn accounts(
+        &self,
+        filter: &AccountFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<Account>, StoreError> {
+        let mut list = Builder::new(SELECT);
+        list.push(" where 1 = 1");
+        if let Some(phase) = filter.phase {
+            list.push(" and phase = ").value(phase.name());
+        }
+        if let Some(unit) = &filter.organizational_unit {
+            list.push(" and organizational_unit = ")
+                .value(unit.as_str());
+        }
+        if let Some(owner) = &filter.owner {
+            list.push(" and owner_email = ").value(owner.as_str());
+        }
+        match filter.has_account_id {
+            Some(true) => list.push(" and account_id is not null"),
+            Some(false) => list.push(" and account_id is null"),
+            None => &mut list,
+        };
+        if let Some(cursor) = cursor {
+            list.push(" and id < ").value(cursor);
+        }
+        list.push(" order by id desc limit ")
+            .value(limit.saturating_add(1));
+        let accounts = self.db().all(list.query()).await?;
+        Ok(Page::of(accounts, limit, |account: &Account| {
+            account.id.to_string()
+        }))
+    }
+
+    /// Records that an account entered a phase. `failure` is needed for `Rejected` and `Failed`, and for no other.
+    pub async fn enter_phase(
+        &self,
+        lease: &Lease,
+        phase: Phase,
+        failure: Option<&Failure>,
+        event: &NewEvent,
+        now: Timestamp,
+    ) -> Result<LeaseState, StoreError> {
+        let mut tx = self.db().begin().await?;
+        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+            return Ok(LeaseState::Lost);
+        }
+        tx.execute(phase_change(lease.target, phase, failure, now))
+            .await?;
+        events::append(&mut tx, std::slice::from_ref(event), now).await?;
+        self.commit(tx, &[Tell::Events(lease.target)]).await?;
+        Ok(LeaseState::Held)
+    }
+
+    /// Records AWS's number of an account. Another number than before, or one that another request has, is a `Conflict`.
+    pub async fn adopt(
+        &self,
+        lease: &Lease,
+        account: &AccountId,
+    ) -> Result<LeaseState, StoreError> {
+        let mut tx = self.db().begin().await?;
+        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+            return Ok(LeaseState::Lost);
+        }
+        let adopt = query(
+            "update account set account_id = $1 where id = $2 and (account_id is null or account_id = $1)",
+        );
+        let adopted = tx
+            .execute(adopt.bind(account.as_str()).bind(lease.target))
+            .await?;
+        if adopted == 0 {
+            return Err(StoreError::Conflict {
+                constraint: "account_id_is_final".to_owned(),
+            });
+        }
+        tx.commit().await?;
+        Ok(LeaseState::Held)
+    }
+}
+
+/// Writes everything of a new request; `false` when its `Idempotency-Key` was used before.
+async fn insert(tx: &mut Tx, new: &NewRequest<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    let target = TargetId::Account(new.id);
+    let insert = query("insert into target (id, kind, due_at) values ($1, 'account', $2)");
+    tx.execute(insert.bind(target).bind(now)).await?;
+    if let Some(idempotency) = new.idempotency {
+        // Waits for another transaction with the same key, and then sees it.
+        let remember = query(
+            "insert into idempotency (principal, key, fingerprint, target_id, created_at)
+             values ($1, $2, $3, $4, $5) on conflict (principal, key) do nothing",
+        )
+        .bind(idempotency.principal)
+        .bind(idempotency.key)
+        .bind(idempotency.fingerprint)
+        .bind(target)
+        .bind(now);
+        if tx.execute(remember).await? == 0 {
+            return Ok(false);
+        }
+    }
+    let phase = match new.existing {
+        Some(_) => Phase::Placing,
+        None => Phase::Requested,
+    };
+    let insert = query(
+        "insert into account (id, account_id, name, email, owner_email, organizational_unit, cost_center, environment,
+            justification, tags, purpose, requested_by, requested_at, phase, phase_since)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13)",
+    )
+    .bind(new.id)
+    .bind(new.existing.as_ref().map(AccountId::as_str))
+    .bind(new.request.name.as_str())
+    .bind(new.email.as_str())
+    .bind(new.request.owner_email.as_str())
+    .bind(new.request.organizational_unit.as_str())
+    .bind(new.request.cost_center.as_str())
+    .bind(new.request.environment.as_str())
+    .bind(new.request.justification.as_str())
+    .bind(Value::json(&new.request.tags))
+    .bind(new.purpose.name())
+    .bind(new.requested_by)
+    .bind(now)
+    .bind(phase.name());
+    tx.execute(insert).await?;
+    let what = match &new.existing {
+        Some(account) => format!("Asked to enroll account {account}, {}", new.request.name),
+        None => format!("Asked for the account {}", new.request.name),
+    };
+    let event = NewEvent::by(new.requested_by, target, EventKind::Requested, what);
+    events::append(tx, &[event], now).await?;
+    Ok(true)
+}
+
+pub(super) fn account_query(id: Uuid) -> Query {
+    let mut one = Builder::new(SELECT);
+    one.push(" where id = ").value(id);
+    one.query()
+}
+
+/// The statement that moves an account to a phase.
+pub(super) fn phase_change(
+    target: TargetId,
+    phase: Phase,
+    failure: Option<&Failure>,
+    now: Timestamp,
+) -> Query {
+    query(
+        "update account set phase = $1, phase_since = case when phase = $1 then phase_since else $2 end, failure = $3,
+            governed_at = case when $1 = 'governed' and governed_at is null then $2 else governed_at end
+         where id = $4",
+    )
+    .bind(phase.name())
+    .bind(now)
+    .bind(Value::maybe_json(failure))
+    .bind(target)
+}
+
+/// A row that was there a moment ago, and that nothing removes.
+pub(super) fn vanished(id: Uuid) -> StoreError {
+    StoreError::Corrupt {
+        table: "account",
+        key: id.to_string(),
+        column: "id".to_owned(),
+        reason: "the row is missing".to_owned(),
+    }
+}
+
+pub(super) fn is_email_conflict(error: &StoreError) -> bool {
+    matches!(error, StoreError::Conflict { constraint } if constraint == UNIQUE_EMAIL)
+}

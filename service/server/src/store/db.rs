@@ -1,0 +1,236 @@
+//! The two databases behind one face: connections, transactions, migrations.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
+use sqlx::sqlite::{
+    Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection as _, Transaction};
+
+use super::dialect::{self, Dialect};
+use super::error::StoreError;
+use super::sql::{Query, Row, Stored};
+
+/// The schema of SQLite, oldest first.
+pub static LITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+/// The schema of PostgreSQL, oldest first, with the same versions.
+pub static PG_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
+
+/// How long to wait for a connection, and on SQLite for the writer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// SQLite takes one writer at a time, so one connection writes and nobody meets `SQLITE_BUSY`; readers see the last
+/// commit meanwhile.
+pub(super) enum Db {
+    Lite { write: SqlitePool, read: SqlitePool },
+    Pg(PgPool),
+}
+
+/// A transaction that may write. Dropped without `commit` it leaves nothing behind.
+pub(super) enum Tx {
+    Lite(Transaction<'static, Sqlite>),
+    Pg(Transaction<'static, Postgres>),
+}
+
+impl Db {
+    pub(super) fn open(url: &str) -> Result<Self, StoreError> {
+        let wrong = |reason: String| StoreError::Url {
+            url: without_password(url),
+            reason,
+        };
+        if url.starts_with("sqlite:") {
+            let options = lite_options(url).map_err(wrong)?;
+            let pool = |options: SqliteConnectOptions, connections| {
+                SqlitePoolOptions::new()
+                    .max_connections(connections)
+                    .acquire_timeout(PATIENCE)
+                    .idle_timeout(None)
+                    .max_lifetime(None)
+                    .connect_lazy_with(options)
+            };
+            Ok(Db::Lite {
+                write: pool(options.clone(), 1),
+                read: pool(options, 8),
+            })
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options =
+                PgConnectOptions::from_str(url).map_err(|error| wrong(error.to_string()))?;
+            let pool = PgPoolOptions::new()
+                .max_connections(16)
+                .acquire_timeout(PATIENCE)
+                .connect_lazy_with(options.application_name("landfall"));
+            Ok(Db::Pg(pool))
+        } else {
+            Err(wrong("it must begin with sqlite: or postgres:".to_owned()))
+        }
+    }
+
+    /// On a connection of its own: a pooled one would go on with what it knew of the schema.
+    pub(super) async fn migrate(&self) -> Result<(), StoreError> {
+        match self {
+            Db::Lite { write, .. } => {
+                let mut connection =
+                    SqliteConnection::connect_with(write.connect_options().as_ref()).await?;
+                LITE_MIGRATIONS
+                    .run_direct(None, &mut connection, false)
+                    .await
+                    .map_err(schema)?;
+                connection.close().await?;
+            }
+            Db::Pg(pool) => {
+                let mut connection =
+                    PgConnection::connect_with(pool.connect_options().as_ref()).await?;
+                PG_MIGRATIONS
+                    .run_direct(None, &mut connection, false)
+                    .await
+                    .map_err(schema)?;
+                connection.close().await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn dialect(&self) -> &'static Dialect {
+        match self {
+            Db::Lite { .. } => &dialect::LITE,
+            Db::Pg(_) => &dialect::PG,
+        }
+    }
+
+    /// A transaction that may write. SQLite is told so at once: a reader that turns writer halfway can only be refused.
+    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Db::Lite { write, .. } => Tx::Lite(write.begin_with("begin immediate").await?),
+            Db::Pg(pool) => Tx::Pg(pool.begin().await?),
+        })
+    }
+
+    /// Reads rows.
+    pub(super) async fn rows(&self, query: Query) -> Result<Vec<Row>, StoreError> {
+        Ok(match self {
+            Db::Lite { read, .. } => lite_rows(query.lite().fetch_all(read).await?),
+            Db::Pg(pool) => pg_rows(query.pg().fetch_all(pool).await?),
+        })
+    }
+
+    pub(super) async fn all<T: Stored>(&self, query: Query) -> Result<Vec<T>, StoreError> {
+        self.rows(query).await?.iter().map(Row::read).collect()
+    }
+
+    /// The first row, if there is one.
+    pub(super) async fn one<T: Stored>(&self, query: Query) -> Result<Option<T>, StoreError> {
+        self.rows(query).await?.first().map(Row::read).transpose()
+    }
+
+    /// One statement that writes, by itself; how many rows it changed.
+    pub(super) async fn execute(&self, query: Query) -> Result<u64, StoreError> {
+        Ok(match self {
+            Db::Lite { write, .. } => query.lite().execute(write).await?.rows_affected(),
+            Db::Pg(pool) => query.pg().execute(pool).await?.rows_affected(),
+        })
+    }
+
+    /// One statement that writes, by itself, and returns rows.
+    pub(super) async fn returning<T: Stored>(&self, query: Query) -> Result<Vec<T>, StoreError> {
+        let rows = match self {
+            Db::Lite { write, .. } => lite_rows(query.lite().fetch_all(write).await?),
+            Db::Pg(pool) => pg_rows(query.pg().fetch_all(pool).await?),
+        };
+        rows.iter().map(Row::read).collect()
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Db::Lite { write, read } => {
+                read.close().await;
+                write.close().await;
+            }
+            Db::Pg(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    pub(super) async fn rows(&mut self, query: Query) -> Result<Vec<Row>, StoreError> {
+        Ok(match self {
+            Tx::Lite(tx) => lite_rows(query.lite().fetch_all(&mut **tx).await?),
+            Tx::Pg(tx) => pg_rows(query.pg().fetch_all(&mut **tx).await?),
+        })
+    }
+
+    pub(super) async fn all<T: Stored>(&mut self, query: Query) -> Result<Vec<T>, StoreError> {
+        self.rows(query).await?.iter().map(Row::read).collect()
+    }
+
+    pub(super) async fn one<T: Stored>(&mut self, query: Query) -> Result<Option<T>, StoreError> {
+        self.rows(query).await?.first().map(Row::read).transpose()
+    }
+
+    pub(super) async fn execute(&mut self, query: Query) -> Result<u64, StoreError> {
+        Ok(match self {
+            Tx::Lite(tx) => query.lite().execute(&mut **tx).await?.rows_affected(),
+            Tx::Pg(tx) => query.pg().execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    pub(super) fn dialect(&self) -> &'static Dialect {
+        match self {
+            Tx::Lite(_) => &dialect::LITE,
+            Tx::Pg(_) => &dialect::PG,
+        }
+    }
+
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Tx::Lite(tx) => tx.commit().await?,
+            Tx::Pg(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+fn lite_options(url: &str) -> Result<SqliteConnectOptions, String> {
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return Err("a database in memory is one for each connection; name a file".to_owned());
+    }
+    let options = SqliteConnectOptions::from_str(url).map_err(|error| error.to_string())?;
+    Ok(options
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        // With a write-ahead log a crash of the machine may lose the last commits and never the database. `CreateAccount`
+        // cannot be called twice, so its intent must not be lost: full.
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE))
+}
+
+/// A URL that may be logged.
+fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            // It fails only for URLs that cannot have a password, and this one has.
+            let _ = parsed.set_password(Some("…"));
+            parsed.to_string()
+        }
+        _ => url.to_owned(),
+    }
+}
+
+fn schema(error: sqlx::migrate::MigrateError) -> StoreError {
+    match error {
+        sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
+        error => StoreError::Schema(error),
+    }
+}
+
+fn lite_rows(rows: Vec<sqlx::sqlite::SqliteRow>) -> Vec<Row> {
+    rows.into_iter().map(Row::Lite).collect()
+}
+
+fn pg_rows(rows: Vec<sqlx::postgres::PgRow>) -> Vec<Row> {
+    rows.into_iter().map(Row::Pg).collect()
+}

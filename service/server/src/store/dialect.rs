@@ -1,0 +1,27 @@
+//! What SQLite and PostgreSQL have to be told differently: everything else is one text for both.
+
+/// The pieces that differ. SQLite has one writer at a time, so what PostgreSQL needs row locks for it has anyway.
+pub(super) struct Dialect {
+    /// Keeps others from changing the rows that a transaction has read.
+    pub(super) for_update: &'static str,
+    /// The same for a claim: rows that another replica is claiming are left to it.
+    pub(super) for_claim: &'static str,
+    /// Lets one transaction after the other decide on a `CreateAccount`.
+    pub(super) one_creation_at_a_time: Option<&'static str>,
+    /// Tells the other replicas on a channel, `$1`, when the transaction is through; `$2` is the payload.
+    pub(super) notify: Option<&'static str>,
+}
+
+pub(super) const LITE: Dialect = Dialect {
+    for_update: "",
+    for_claim: "",
+    one_creation_at_a_time: None,
+    notify: None,
+};
+
+pub(super) const PG: Dialect = Dialect {
+    for_update: " for update",
+    for_claim: " for update skip locked",
+    one_creation_at_a_time: Some("select pg_advisory_xact_lock(4711, 1)"),
+    notify: Some("select pg_notify($1, $2)"),
+};

@@ -1,0 +1,90 @@
+//! What goes wrong with the database, by what helps.
+
+use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::migrate::MigrateError;
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be reached, is busy or gave up on this transaction. Nothing was changed: the same call is worth
+    /// repeating a little later.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// What should be written contradicts what is there; `constraint` is its name in the migrations.
+    #[error("the database refuses this: it would break {constraint}")]
+    Conflict { constraint: String },
+    /// A row holds what Landfall never writes. Somebody has to look at it; other rows are not affected.
+    #[error("{table} `{key}` is corrupt: column {column}: {reason}")]
+    Corrupt {
+        table: &'static str,
+        key: String,
+        column: String,
+        reason: String,
+    },
+    /// The schema is not the one that this program was built for.
+    #[error("the database's schema cannot be brought up to date")]
+    Schema(#[source] MigrateError),
+    /// The database's URL is not one that Landfall understands.
+    #[error("`{url}` is not a database Landfall can use: {reason}")]
+    Url { url: String, reason: String },
+    /// The database did not understand Landfall: a fault of Landfall, or a schema that somebody else changed.
+    #[error("the database did not accept a statement")]
+    Fault(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed => StoreError::Unavailable(error),
+            sqlx::Error::Database(database) => match database.kind() {
+                ErrorKind::UniqueViolation
+                | ErrorKind::ForeignKeyViolation
+                | ErrorKind::NotNullViolation
+                | ErrorKind::CheckViolation
+                | ErrorKind::ExclusionViolation => StoreError::Conflict {
+                    constraint: constraint(database.as_ref()),
+                },
+                _ if passes(database.as_ref()) => StoreError::Unavailable(error),
+                _ => StoreError::Fault(error),
+            },
+            _ => StoreError::Fault(error),
+        }
+    }
+}
+
+/// The constraint's name: PostgreSQL gives it, SQLite puts it at the end of its message.
+fn constraint(error: &dyn DatabaseError) -> String {
+    let message = || {
+        let message = error.message();
+        let name = message.rsplit_once(": ").map_or(message, |(_, name)| name);
+        // An index on an expression is quoted.
+        name.trim_start_matches("index ")
+            .trim_matches('\'')
+            .to_owned()
+    };
+    error.constraint().map_or_else(message, str::to_owned)
+}
+
+/// Whether the database's own code says that the same statement may work later: SQLite's BUSY and LOCKED,
+/// PostgreSQL's connection exceptions (08), serialization failures (40), resources (53) and operator's interventions (57).
+fn passes(error: &dyn DatabaseError) -> bool {
+    let Some(code) = error.code() else {
+        return false;
+    };
+    if error
+        .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
+        .is_some()
+    {
+        return ["08", "40", "53", "57"]
+            .iter()
+            .any(|class| code.starts_with(class));
+    }
+    // An extended code carries the primary one in its lowest byte.
+    code.parse::<i32>()
+        .is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+}
