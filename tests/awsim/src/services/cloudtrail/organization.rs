@@ -2,7 +2,10 @@
 //!
 //! That the organization must have all features is no question here: awsim's always has them.
 
+use landfall_policy::Context;
+
 use super::SERVICE;
+use crate::authorize::{self, Question};
 use crate::call::{AwsError, Call};
 use crate::world::{MANAGEMENT_ACCOUNT, World};
 
@@ -48,9 +51,11 @@ pub(super) fn check_administrator(world: &World, call: &Call<'_>) -> Result<(), 
 ///
 /// # Errors
 ///
-/// `CloudTrailAccessNotEnabledException` without trusted access; otherwise as [`check_administrator`].
+/// `InsufficientDependencyServiceAccessPermissionException` for a caller who may not do himself what CloudTrail does on
+/// his behalf, `CloudTrailAccessNotEnabledException` without trusted access; otherwise as [`check_administrator`].
 pub(super) fn prepare(world: &mut World, call: &Call<'_>) -> Result<(), AwsError> {
     check_administrator(world, call)?;
+    check_permissions(world, call)?;
     if !world.organizations.trusted_access(SERVICE) {
         return Err(AwsError::new(
             "CloudTrailAccessNotEnabledException",
@@ -60,5 +65,37 @@ pub(super) fn prepare(world: &mut World, call: &Call<'_>) -> Result<(), AwsError
     world
         .iam
         .ensure_service_linked_role(MANAGEMENT_ACCOUNT, SERVICE, call.now);
+    Ok(())
+}
+
+/// CloudTrail asks Organizations and IAM with the caller's own permissions (CloudTrail User Guide, "Prepare for creating
+/// a trail for your organization").
+fn check_permissions(world: &World, call: &Call<'_>) -> Result<(), AwsError> {
+    let role = format!("arn:aws:iam::{MANAGEMENT_ACCOUNT}:role/aws-service-role/{SERVICE}/{ROLE}");
+    let mut needed = vec![
+        ("organizations:DescribeOrganization", "*"),
+        ("organizations:ListAWSServiceAccessForOrganization", "*"),
+    ];
+    if !world.iam.has_role(MANAGEMENT_ACCOUNT, ROLE) {
+        needed.push(("iam:CreateServiceLinkedRole", &role));
+    }
+    for (action, resource) in needed {
+        let mut context = Context::new();
+        context.set("iam:AWSServiceName", SERVICE);
+        let question = Question {
+            principal: call.principal,
+            action,
+            resource,
+            context,
+            resource_policy: None,
+            resource_must_allow: false,
+        };
+        authorize::may(world, call.region, call.now, question).map_err(|denial| {
+            AwsError::new(
+                "InsufficientDependencyServiceAccessPermissionException",
+                denial,
+            )
+        })?;
+    }
     Ok(())
 }

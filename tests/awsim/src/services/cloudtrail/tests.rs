@@ -321,18 +321,11 @@ fn a_delegated_administrator_manages_the_management_accounts_trail_by_arn() {
     let mut trails = Trails::ready();
     trails.delegate();
     let administrator = (trails.member, HOME);
-    if !trails
-        .scene
-        .world
-        .iam
-        .has_role(MANAGEMENT_ACCOUNT, "AWSServiceRoleForCloudTrail")
-    {
-        let answer = trails.call_as(administrator, "CreateTrail", organization_trail("trail"));
-        refused(answer, "NoManagementAccountSLRExistsException");
-        let now = trails.scene.now;
-        let iam = &mut trails.scene.world.iam;
-        iam.ensure_service_linked_role(MANAGEMENT_ACCOUNT, "cloudtrail.amazonaws.com", now);
-    }
+    let answer = trails.call_as(administrator, "CreateTrail", organization_trail("trail"));
+    refused(answer, "NoManagementAccountSLRExistsException");
+    let now = trails.scene.now;
+    let iam = &mut trails.scene.world.iam;
+    iam.ensure_service_linked_role(MANAGEMENT_ACCOUNT, "cloudtrail.amazonaws.com", now);
     let trail = trails
         .call_as(administrator, "CreateTrail", organization_trail("trail"))
         .unwrap();

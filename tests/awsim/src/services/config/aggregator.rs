@@ -152,6 +152,7 @@ fn read_source(world: &mut World, call: &Call<'_>) -> Result<Source, AwsError> {
             let regions = Regions::read(source)?;
             may_see_organization(world, call)?;
             let role = source["RoleArn"].as_str().unwrap_or_default();
+            role::check_pass(world, call, role)?;
             if !role::is_assumable(world, call.account(), role) {
                 return Err(AwsError::new(
                     "InvalidRoleException",

@@ -67,6 +67,7 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Answer {
         ));
     }
     let role = input["roleARN"].as_str().unwrap_or_default();
+    role::check_pass(world, call, role)?;
     if !role::is_assumable(world, call.account(), role) {
         return Err(AwsError::new(
             "InvalidRoleException",

@@ -3,7 +3,8 @@
 use landfall_policy::{Context, PrincipalView, Request, Verdict};
 
 use super::SERVICE;
-use crate::call::AccountId;
+use crate::authorize::{self, Question};
+use crate::call::{AccountId, AwsError, Call};
 use crate::services::iam::RoleView;
 use crate::world::World;
 
@@ -30,6 +31,27 @@ pub(super) fn is_assumable(world: &World, account: AccountId, arn: &str) -> bool
         context: &context,
     };
     find(world, account, arn).is_some_and(|role| role.trust.allows(&request))
+}
+
+/// Checks that the caller may hand the role to Config (IAM User Guide, "Grant a user permissions to pass a role to an
+/// AWS service").
+///
+/// # Errors
+///
+/// `AccessDeniedException`
+pub(super) fn check_pass(world: &World, call: &Call<'_>, arn: &str) -> Result<(), AwsError> {
+    let mut context = Context::new();
+    context.set("iam:PassedToService", SERVICE);
+    let question = Question {
+        principal: call.principal,
+        action: "iam:PassRole",
+        resource: arn,
+        context,
+        resource_policy: None,
+        resource_must_allow: false,
+    };
+    authorize::may(world, call.region, call.now, question)
+        .map_err(|denial| AwsError::new("AccessDeniedException", denial))
 }
 
 /// Whether the role's own policies let it do all of `requests`: pairs of action and resource.
