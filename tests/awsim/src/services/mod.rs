@@ -37,6 +37,7 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
 /// The ARN that the call acts on, for policies; `*` where the service has no finer grain.
 pub fn resource(world: &World, call: &Call<'_>) -> String {
     match call.service {
+        "account" => account::resource(world, call),
         "cloudtrail" => cloudtrail::resource(world, call),
         "guardduty" => guardduty::resource(call),
         "iam" => iam::resource(world, call),

@@ -46,6 +46,17 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     }
 }
 
+/// The ARN of the account that a call is about, as policies name it.
+pub fn resource(world: &World, call: &Call<'_>) -> String {
+    match call.text("AccountId") {
+        Some(member) => {
+            let organization = world.organizations.organization_id();
+            format!("arn:aws:account::{MANAGEMENT_ACCOUNT}:account/{organization}/{member}")
+        }
+        None => format!("arn:aws:account::{}:account", call.account()),
+    }
+}
+
 /// Carries out what has come due by `now`.
 pub fn settle(world: &mut World, now: Timestamp) {
     world.account.opted.settle(now);

@@ -279,7 +279,7 @@ mod tests {
         assert_eq!((listed.len(), ids.len()), (26, 26));
         assert_eq!(
             org.refusal("ListAccounts", json!({ "NextToken": "made up" })),
-            "InvalidInputException"
+            "InvalidInputException INVALID_NEXT_TOKEN"
         );
     }
 

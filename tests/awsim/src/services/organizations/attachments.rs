@@ -318,7 +318,8 @@ mod tests {
         let deny = org.policy("Deny", DENY);
         assert_eq!(levels(&org, id), [1, 1, 1]);
         org.call("AttachPolicy", attachment(&deny, &unit));
-        assert_eq!(levels(&org, id), [1, 2, 1]);
+        org.call("AttachPolicy", attachment(&deny, &root));
+        assert_eq!(levels(&org, id), [2, 2, 1], "the root comes first");
         assert!(levels(&org, MANAGEMENT_ACCOUNT).is_empty());
 
         let allow = DENY.replace("Deny", "Allow");

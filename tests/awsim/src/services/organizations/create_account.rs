@@ -93,7 +93,7 @@ pub(super) fn finish(world: &mut World, id: &str, at: Timestamp) {
     };
     let failure = state
         .refusal(&creation.email)
-        .or_else(|| state.failures.pop());
+        .or_else(|| state.failures.pop_front());
     let Some(creation) = state.creations.get_mut(id) else {
         return;
     };

@@ -7,13 +7,13 @@
 //! What AWS does in the background (creating and closing accounts) is a list of events with a time, which [`settle`]
 //! carries out once their time has come. Nothing else looks at the clock.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use landfall_policy::Policy;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::call::{AccountId, Answer, AwsError, Call};
 use crate::paging::Paging;
@@ -56,7 +56,7 @@ pub struct State {
     account_quota: usize,
     creations: IndexMap<String, create_account::Creation>,
     /// Reasons that the next creations fail for, whatever they ask.
-    failures: Vec<String>,
+    failures: VecDeque<String>,
     /// When members were asked to be closed, for the quota over 30 days.
     closures: Vec<Timestamp>,
     policies: BTreeMap<String, policies::Document>,
@@ -307,6 +307,26 @@ impl State {
     }
 }
 
+/// How Organizations' lists page: the first of several pages comes empty, which clients tend not to expect.
+fn cut(
+    call: &Call<'_>,
+    items: &'static str,
+    most: usize,
+    all: Vec<Value>,
+) -> Result<Map<String, Value>, AwsError> {
+    let paging = Paging {
+        items,
+        limit: "MaxResults",
+        token: ("NextToken", "NextToken"),
+        most,
+        bad_token: "InvalidInputException",
+        empty_first: true,
+    };
+    paging
+        .page(call, all)
+        .map_err(|error| error.with("Reason", "INVALID_NEXT_TOKEN"))
+}
+
 /// Cuts the page that `call` asks for out of `ids` and describes only what is on it.
 fn page(
     call: &Call<'_>,
@@ -314,15 +334,7 @@ fn page(
     ids: impl Iterator<Item = String>,
     describe: impl Fn(&str) -> Value,
 ) -> Answer {
-    let paging = Paging {
-        items,
-        limit: "MaxResults",
-        token: ("NextToken", "NextToken"),
-        most: 20,
-        bad_token: "InvalidInputException",
-        empty_first: true,
-    };
-    let mut page = paging.page(call, ids.map(Value::String).collect())?;
+    let mut page = cut(call, items, 20, ids.map(Value::String).collect())?;
     if let Some(Value::Array(ids)) = page.get_mut(items) {
         for id in ids {
             *id = describe(id.as_str().unwrap_or_default());

@@ -224,9 +224,12 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
 
     use super::super::tests::Org;
+    use super::{Document, FULL_ACCESS};
 
     const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
 
@@ -257,6 +260,27 @@ mod tests {
         );
         let update = json!({ "PolicyId": id, "Content": padded(10_241) });
         assert_eq!(org.refusal("UpdatePolicy", update), limit);
+    }
+
+    #[test]
+    fn ten_thousand_policies_at_most() {
+        let mut org = Org::new();
+        for n in 0..10_000 {
+            let document = Document {
+                name: n.to_string(),
+                description: String::new(),
+                content: DENY.to_owned(),
+                parsed: Arc::clone(&org.world.organizations.policies[FULL_ACCESS].parsed),
+                aws_managed: false,
+            };
+            let id = format!("p-{n:08}");
+            org.world.organizations.policies.insert(id, document);
+        }
+        let refusal = org.refusal("CreatePolicy", document("One more", DENY));
+        assert_eq!(
+            refusal,
+            "ConstraintViolationException POLICY_NUMBER_LIMIT_EXCEEDED"
+        );
     }
 
     #[test]

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{State, constraint, invalid};
+use super::{State, constraint, cut, invalid};
 use crate::call::{AccountId, Answer, AwsError, Call};
-use crate::paging::Paging;
 
 /// Quota: tags on one resource.
 const MOST_TAGS: usize = 50;
@@ -94,19 +93,11 @@ impl State {
     }
 
     pub(super) fn list_tags(&self, call: &Call<'_>) -> Answer {
-        let paging = Paging {
-            items: "Tags",
-            limit: "MaxResults",
-            token: ("NextToken", "NextToken"),
-            most: MOST_TAGS,
-            bad_token: "InvalidInputException",
-            empty_first: true,
-        };
         let tags = self.tags.get(self.taggable(call)?).into_iter().flatten();
         let items = tags
             .map(|(key, value)| json!({ "Key": key, "Value": value }))
             .collect();
-        paging.page(call, items).map(Value::Object)
+        cut(call, "Tags", MOST_TAGS, items).map(Value::Object)
     }
 }
 

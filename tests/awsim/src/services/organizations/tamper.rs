@@ -81,7 +81,9 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
                 .and_then(|n| usize::try_from(n).ok());
             state.account_quota = quota.ok_or("`quota` is to be a number")?;
         }
-        "fail_creation" => state.failures.push(text(request, "reason")?.to_owned()),
+        "fail_creation" => state
+            .failures
+            .push_back(text(request, "reason")?.to_owned()),
         other => return Err(format!("organizations does not know the action `{other}`")),
     }
     Ok(json!({}))
