@@ -162,6 +162,13 @@ impl State {
             .map_or_else(Vec::new, |user| self.policies_of(account, &user.grants))
     }
 
+    /// The policy that bounds an IAM user, if there is one.
+    pub fn user_boundary(&self, account: AccountId, name: &str) -> Option<Arc<Policy>> {
+        let arn = self.user(account, name)?.boundary.as_deref()?;
+        self.managed(account, arn)
+            .map(policies::ManagedPolicy::policy)
+    }
+
     /// The user behind a long-lived access key.
     pub fn access_key(&self, access_key_id: &str) -> Option<Principal> {
         let key = self.access_keys.get(access_key_id)?;

@@ -152,8 +152,8 @@ impl State {
     /// Whether an ARN in a `Principal` names somebody who is there. Accounts that nobody here knows are taken on trust:
     /// they are somewhere else in AWS.
     pub(crate) fn principal_exists(&self, arn: &str) -> bool {
-        let Some((account, resource)) = arn.splitn(6, ':').nth(4).zip(arn.splitn(6, ':').nth(5))
-        else {
+        let parts: Vec<&str> = arn.splitn(6, ':').collect();
+        let [_, _, _, _, account, resource] = parts[..] else {
             return false;
         };
         let Ok(account) = account.parse::<AccountId>() else {
