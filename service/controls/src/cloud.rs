@@ -28,6 +28,7 @@ use crate::aws::Aws;
 use crate::error::CloudError;
 use crate::limiter::Limiter;
 use crate::localhost::LocalhostResolver;
+use crate::organizational_units::UnitIds;
 
 /// The longest session policy that `AssumeRole` takes, in characters (STS API, parameter `Policy`).
 pub const LONGEST_SESSION_POLICY: usize = 2_048;
@@ -49,6 +50,7 @@ struct Inner {
     limiter: Arc<Limiter>,
     /// Calls in flight, of all accounts together.
     in_flight: Arc<Semaphore>,
+    units: UnitIds,
     sessions: Mutex<BTreeMap<SessionKey, Arc<tokio::sync::Mutex<Option<Credentials>>>>>,
 }
 
@@ -101,8 +103,14 @@ impl Cloud {
             roles: zone.roles.clone(),
             limiter: Arc::new(Limiter::default()),
             in_flight: Arc::new(Semaphore::new(calls_in_flight)),
+            units: UnitIds::default(),
             sessions: Mutex::default(),
         }))
+    }
+
+    /// What is remembered of the OU tree.
+    pub fn units(&self) -> &UnitIds {
+        &self.0.units
     }
 
     pub fn limiter(&self) -> &Limiter {

@@ -11,7 +11,9 @@ pub mod error;
 pub mod limiter;
 pub mod limits;
 mod localhost;
+pub mod organizational_units;
 pub mod registry;
 pub mod session;
+pub mod vending;
 
 mod guardduty_detector;

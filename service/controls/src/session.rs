@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use crate::aws::Aws;
 use crate::cloud::{Cloud, Errand};
 use crate::error::CloudError;
+use crate::organizational_units::UnitIds;
 
 /// One cell's way to AWS. Roles are assumed when a control first asks for an account.
 ///
@@ -56,6 +57,11 @@ impl Session {
 
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// What is remembered of the OU tree.
+    pub fn units(&self) -> &UnitIds {
+        self.cloud.units()
     }
 
     /// The target's own account, in the cell's Region.

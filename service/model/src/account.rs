@@ -127,10 +127,6 @@ pub enum Step {
     Enter(Phase),
     /// Write the intent, call `CreateAccount`, record its answer.
     Create,
-    /// Remember the `car-…` id that a lost answer carried.
-    Follow {
-        status_id: String,
-    },
     /// The account exists: remember its id.
     Adopt(AccountId),
     /// Move from where it is to an OU.
@@ -191,12 +187,7 @@ fn next_in_creation(facts: &Facts, now: Timestamp) -> Step {
     };
     match &facts.sighting {
         Some(Sighting::Exists(account)) => Step::Adopt(account.clone()),
-        Some(Sighting::InProgress { status_id }) if facts.creation.status_id.is_none() => {
-            Step::Follow {
-                status_id: status_id.clone(),
-            }
-        }
-        Some(Sighting::InProgress { .. }) => Step::LookAgain(now + creation::POLL),
+        Some(Sighting::InProgress) => Step::LookAgain(now + creation::POLL),
         Some(Sighting::TakenBy(account)) => Step::Fail(Failure {
             reason: "EMAIL_IN_ORGANIZATION".to_owned(),
             message: format!(
@@ -271,15 +262,11 @@ mod tests {
             ),
             "not having looked is not the same as nothing there"
         );
-        facts.sighting = Some(Sighting::InProgress {
-            status_id: "car-1".to_owned(),
-        });
-        assert_eq!(
-            next(Phase::Creating, &facts, at(5)),
-            Step::Follow {
-                status_id: "car-1".to_owned()
-            }
-        );
+        facts.sighting = Some(Sighting::InProgress);
+        assert!(matches!(
+            next(Phase::Creating, &facts, at(1_000)),
+            Step::LookAgain(_)
+        ));
         facts.sighting = Some(Sighting::Exists(id()));
         assert_eq!(next(Phase::Creating, &facts, at(5)), Step::Adopt(id()));
     }

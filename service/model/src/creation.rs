@@ -39,9 +39,8 @@ pub struct Creation {
 /// What Organizations shows of a creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sighting {
-    InProgress {
-        status_id: String,
-    },
+    /// A creation that is, or may be, this request's is not finished.
+    InProgress,
     Exists(AccountId),
     Failed(CreateFailure),
     /// The e-mail belongs to an account of the organization that this request did not make.

@@ -1,1 +1,4 @@
+//! The `landfall` program: server, engine and command line.
+
+pub mod engine;
 pub mod store;

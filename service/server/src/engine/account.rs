@@ -1,0 +1,445 @@
+//! A pass over an account: the next step of its life, again and again, until only time or a person can help.
+
+use jiff::SignedDuration;
+use landfall_controls::cloud::Errand;
+use landfall_controls::vending;
+use landfall_model::account::{self, Facts, Failure, Phase, Step};
+use landfall_model::asset::{ACCOUNT_TYPE, Asset};
+use landfall_model::cell::CellStatus;
+use landfall_model::creation::{Creation, Sighting};
+use landfall_model::event::EventKind;
+use landfall_model::ids::{AccountId, OuPath, TargetId};
+use landfall_model::place::Place;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::Uuid;
+
+use super::cells::Work;
+use super::{Engine, Pass, PassError, held};
+use crate::store::{Account, Begun, Lease, NewEvent, Purpose};
+
+/// How long after its creation an account's refusals may only mean *not yet*. Peers' users saw the trouble over within
+/// about seven minutes.
+const YOUNG: SignedDuration = SignedDuration::from_mins(15);
+
+/// When a target is looked at that only a person can move: a safety net, since decisions wake it.
+const WHILE_A_PERSON_DECIDES: SignedDuration = SignedDuration::from_hours(24);
+
+/// What taking a step led to.
+enum Taken {
+    /// Ask `account::next` again, with fresh facts.
+    GoOn,
+    /// The pass is over.
+    Over(Pass),
+}
+
+impl Engine {
+    pub(super) async fn reconcile_account(
+        &self,
+        lease: &Lease,
+        id: Uuid,
+        shutdown: &CancellationToken,
+    ) -> Result<Pass, PassError> {
+        let mut all_in_sync = false;
+        loop {
+            let Some(account) = self.store.account(id).await? else {
+                return Ok(Pass {
+                    due_at: self.clock.now() + WHILE_A_PERSON_DECIDES,
+                    completed: true,
+                });
+            };
+            let facts = self.gather(&account, all_in_sync).await?;
+            let step = account::next(account.phase, &facts, self.clock.now());
+            if let Taken::Over(pass) =
+                Box::pin(self.take(lease, &account, step, &mut all_in_sync, shutdown)).await?
+            {
+                return Ok(pass);
+            }
+            if shutdown.is_cancelled() {
+                return Ok(Pass {
+                    due_at: self.clock.now(),
+                    completed: false,
+                });
+            }
+        }
+    }
+
+    /// Finds out what the phase's decision depends on, and no more.
+    async fn gather(&self, account: &Account, all_in_sync: bool) -> Result<Facts, PassError> {
+        let unit = self.landing_zone.unit(&account.request.organizational_unit);
+        let mut facts = Facts {
+            needs_approval: account.purpose == Purpose::Application
+                && unit.is_some_and(|unit| unit.approval),
+            creation: account.creation.clone(),
+            wanted: Some(account.request.organizational_unit.clone()),
+            // The accounts of the landing zone itself are needed before any baseline can be complete.
+            quarantine: Some(match account.purpose {
+                Purpose::Application => self.landing_zone.quarantine.clone(),
+                Purpose::LogArchive | Purpose::Security => {
+                    account.request.organizational_unit.clone()
+                }
+            }),
+            all_in_sync,
+            ..Facts::default()
+        };
+        match account.phase {
+            Phase::Creating if account.creation.intended_at.is_some() => {
+                facts.sighting = Some(self.sight(account).await?)
+            }
+            Phase::Placing => facts.parent = self.parent(account).await?,
+            Phase::Baselining if all_in_sync => facts.parent = self.parent(account).await?,
+            Phase::Requested
+            | Phase::AwaitingApproval
+            | Phase::Creating
+            | Phase::Baselining
+            | Phase::Governed
+            | Phase::Closing
+            | Phase::Closed
+            | Phase::Rejected
+            | Phase::Failed => {}
+        }
+        Ok(facts)
+    }
+
+    /// What Organizations shows of an account that may exist.
+    async fn sight(&self, account: &Account) -> Result<Sighting, PassError> {
+        let aws = self.management(&account.id.to_string()).await?;
+        let by_status = match &account.creation.status_id {
+            Some(status_id) => Some(vending::creation_status(&aws, status_id).await?),
+            None => None,
+        };
+        let taken = |sighting: &Sighting| matches!(sighting, Sighting::Failed(failure) if failure.reason == "EMAIL_ALREADY_EXISTS");
+        match by_status {
+            // A taken e-mail has two meanings: it may be our own account, made by a call whose answer was lost.
+            Some(sighting) if taken(&sighting) => Ok(match self.look(account, &aws).await? {
+                Sighting::Nothing | Sighting::InProgress => sighting,
+                found @ (Sighting::Exists(_) | Sighting::Failed(_) | Sighting::TakenBy(_)) => found,
+            }),
+            Some(sighting) => Ok(sighting),
+            None => self.look(account, &aws).await,
+        }
+    }
+
+    async fn look(
+        &self,
+        account: &Account,
+        aws: &landfall_controls::aws::Aws,
+    ) -> Result<Sighting, PassError> {
+        let intended_at = account.creation.intended_at.unwrap_or(account.requested_at);
+        Ok(vending::look_for_account(
+            aws,
+            &account.id.to_string(),
+            &account.request.name,
+            &account.email,
+            intended_at,
+        )
+        .await?)
+    }
+
+    async fn parent(&self, account: &Account) -> Result<Option<OuPath>, PassError> {
+        let Some(number) = &account.account_id else {
+            return Ok(None);
+        };
+        let aws = self.management(&account.id.to_string()).await?;
+        Ok(vending::parent_of(
+            &aws,
+            self.cloud.units(),
+            &self.organization().await?.root_id,
+            number,
+        )
+        .await?)
+    }
+
+    /// The management account with what vending may do in it.
+    pub(super) async fn management(
+        &self,
+        reason: &str,
+    ) -> Result<landfall_controls::aws::Aws, PassError> {
+        let errand = Errand {
+            account: self.landing_zone.management_account.clone(),
+            region: self.landing_zone.home_region.clone(),
+            actions: vending::ACTIONS.iter().copied().collect(),
+            reason: reason.to_owned(),
+            young: false,
+        };
+        Ok(self.cloud.assume(&errand).await?)
+    }
+
+    async fn take(
+        &self,
+        lease: &Lease,
+        account: &Account,
+        step: Step,
+        all_in_sync: &mut bool,
+        shutdown: &CancellationToken,
+    ) -> Result<Taken, PassError> {
+        let now = self.clock.now();
+        let event = |kind, sentence: String| NewEvent::new(lease.target, kind, sentence);
+        match step {
+            Step::AwaitDecision => Ok(Taken::Over(Pass {
+                due_at: now + WHILE_A_PERSON_DECIDES,
+                completed: true,
+            })),
+            Step::LookAgain(at) => Ok(Taken::Over(Pass {
+                due_at: at,
+                completed: false,
+            })),
+            Step::Enter(phase) => {
+                info!(
+                    phase = phase.name(),
+                    "the account enters phase {}",
+                    phase.name()
+                );
+                let sentence = sentence_of_phase(phase, account);
+                held(
+                    self.store
+                        .enter_phase(
+                            lease,
+                            phase,
+                            None,
+                            &event(EventKind::PhaseEntered, sentence),
+                            now,
+                        )
+                        .await?,
+                )?;
+                if account.purpose != Purpose::Application {
+                    // The organization's controls wait for this account.
+                    self.store.wake(TargetId::Organization, now).await?;
+                }
+                Ok(Taken::GoOn)
+            }
+            Step::Create => self.create(lease, account).await,
+            Step::Restart { not_before } => {
+                held(
+                    self.store
+                        .record_creation(lease, &Creation::default())
+                        .await?,
+                )?;
+                self.store
+                    .append_event(
+                        &event(
+                            EventKind::StepDone,
+                            "AWS did not make the account; the creation begins anew".to_owned(),
+                        ),
+                        now,
+                    )
+                    .await?;
+                Ok(Taken::Over(Pass {
+                    due_at: not_before,
+                    completed: false,
+                }))
+            }
+            Step::Adopt(number) => {
+                info!(account = %number, "AWS made account {number}");
+                held(self.store.adopt(lease, &number).await?)?;
+                let sentence = format!("AWS made account {number}");
+                self.store
+                    .append_event(&event(EventKind::StepDone, sentence), now)
+                    .await?;
+                let entered = event(
+                    EventKind::PhaseEntered,
+                    sentence_of_phase(Phase::Placing, account),
+                );
+                held(
+                    self.store
+                        .enter_phase(lease, Phase::Placing, None, &entered, now)
+                        .await?,
+                )?;
+                if account.purpose != Purpose::Application {
+                    self.store.wake(TargetId::Organization, now).await?;
+                }
+                Ok(Taken::GoOn)
+            }
+            Step::Move { from, to } => {
+                let aws = self.management(&account.id.to_string()).await?;
+                let root_id = &self.organization().await?.root_id;
+                vending::move_account(
+                    &aws,
+                    self.cloud.units(),
+                    root_id,
+                    number_of(account),
+                    from.as_ref(),
+                    &to,
+                )
+                .await?;
+                self.store
+                    .append_event(&event(EventKind::StepDone, format!("moved to {to}")), now)
+                    .await?;
+                Ok(Taken::GoOn)
+            }
+            Step::Fail(failure) => {
+                let Failure {
+                    reason, message, ..
+                } = &failure;
+                info!(reason, "the request failed: {message}");
+                let failed = event(EventKind::Failed, message.clone());
+                held(
+                    self.store
+                        .enter_phase(lease, Phase::Failed, Some(&failure), &failed, now)
+                        .await?,
+                )?;
+                Ok(Taken::GoOn)
+            }
+            Step::Reconcile => {
+                let pass = self
+                    .reconcile_account_cells(lease, account, shutdown)
+                    .await?;
+                *all_in_sync = pass.all_in_sync;
+                match (account.phase, pass.all_in_sync) {
+                    (Phase::Baselining, true) => Ok(Taken::GoOn),
+                    (_, completed) => Ok(Taken::Over(Pass {
+                        due_at: pass.due_at,
+                        completed,
+                    })),
+                }
+            }
+        }
+    }
+
+    /// `CreateAccount`, exactly once: the intent stands in the database before AWS is called, and its id after.
+    async fn create(&self, lease: &Lease, account: &Account) -> Result<Taken, PassError> {
+        let aws = self.management(&account.id.to_string()).await?;
+        let now = self.clock.now();
+        match self.store.begin_creation(lease, now).await? {
+            Begun::Now => {}
+            Begun::NotBefore(at) => {
+                return Ok(Taken::Over(Pass {
+                    due_at: at,
+                    completed: false,
+                }));
+            }
+            Begun::AlreadyIntended => return Ok(Taken::GoOn),
+            Begun::Lost => return Err(PassError::LeaseLost),
+        }
+        let tags = account.request.account_tags(&account.id.to_string());
+        let role = &self.landing_zone.roles.execution;
+        let called =
+            vending::create_account(&aws, &account.request.name, &account.email, role, &tags).await;
+        match called {
+            Ok(status_id) => {
+                let creation = Creation {
+                    intended_at: Some(now),
+                    status_id: Some(status_id),
+                };
+                held(self.store.record_creation(lease, &creation).await?)?;
+                self.store
+                    .append_event(
+                        &NewEvent::new(
+                            lease.target,
+                            EventKind::StepDone,
+                            "AWS is making the account".to_owned(),
+                        ),
+                        now,
+                    )
+                    .await?;
+                Ok(Taken::GoOn)
+            }
+            Err(error) if vending::certainly_not_created(&error) => {
+                held(
+                    self.store
+                        .record_creation(lease, &Creation::default())
+                        .await?,
+                )?;
+                Err(error.into())
+            }
+            // AWS may have acted. The intent stays, and the next look finds out.
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn reconcile_account_cells(
+        &self,
+        lease: &Lease,
+        account: &Account,
+        shutdown: &CancellationToken,
+    ) -> Result<super::cells::CellsPass, PassError> {
+        let unit = &account.request.organizational_unit;
+        let baseline = self
+            .landing_zone
+            .unit(unit)
+            .map_or("foundation", |unit| unit.baseline.as_str());
+        let baseline = self
+            .baselines
+            .get(baseline)
+            .expect("the landing zone's baselines are checked at start");
+        let organization = self.store.cells(TargetId::Organization).await?;
+        let born = account.creation.intended_at.unwrap_or(account.requested_at);
+        let number = number_of(account);
+        let where_now = match (account.phase, account.purpose) {
+            (Phase::Governed, _) | (_, Purpose::LogArchive | Purpose::Security) => unit.clone(),
+            _ => self.landing_zone.quarantine.clone(),
+        };
+        let work = Work {
+            lease,
+            baseline,
+            place: Place {
+                landing_zone: self.landing_zone.clone(),
+                scps: self.scps.clone(),
+                organization: self.organization().await?,
+                account: number.clone(),
+                email: account.email.clone(),
+                organizational_unit: Some(where_now),
+                region: self.landing_zone.home_region.clone(),
+            },
+            young: self.clock.now().duration_since(born) < YOUNG,
+            organization_in_sync: organization
+                .into_iter()
+                .filter(|cell| cell.status() == CellStatus::InSync)
+                .map(|cell| cell.key)
+                .collect(),
+            owner: account.request.owner_email.to_string(),
+            tags: account.request.account_tags(&account.id.to_string()),
+            own_assets: vec![self.account_asset(account, number).await?],
+        };
+        self.reconcile_cells(&work, shutdown).await
+    }
+
+    async fn account_asset(
+        &self,
+        account: &Account,
+        number: &AccountId,
+    ) -> Result<Asset, PassError> {
+        let organization = self.organization().await?;
+        Ok(Asset {
+            arn: format!(
+                "arn:aws:organizations::{}:account/{}/{number}",
+                organization.management_account, organization.id
+            ),
+            kind: ACCOUNT_TYPE.to_owned(),
+            account_id: number.clone(),
+            region: None,
+            name: account.request.name.clone(),
+            configuration: json!({
+                "email": account.email,
+                "organizational_unit": account.request.organizational_unit,
+                "cost_center": account.request.cost_center,
+                "environment": account.request.environment,
+                "request": account.id,
+            }),
+        })
+    }
+}
+
+fn number_of(account: &Account) -> &AccountId {
+    account
+        .account_id
+        .as_ref()
+        .expect("the schema has no account past Creating without a number")
+}
+
+fn sentence_of_phase(phase: Phase, account: &Account) -> String {
+    let unit = &account.request.organizational_unit;
+    match phase {
+        Phase::Requested => "asked for".to_owned(),
+        Phase::AwaitingApproval => format!("an account in {unit} needs approval"),
+        Phase::Creating => "the account is being created".to_owned(),
+        Phase::Placing => "the account gets its place in the organization".to_owned(),
+        Phase::Baselining => "the baseline is being put on".to_owned(),
+        Phase::Governed => format!("the account is governed, in {unit}"),
+        Phase::Closing => "the account is being closed".to_owned(),
+        Phase::Closed => "the account is closed".to_owned(),
+        Phase::Rejected => "the request was rejected".to_owned(),
+        Phase::Failed => "the request failed".to_owned(),
+    }
+}

@@ -1,0 +1,488 @@
+//! The cells of one target: observe, plan, apply, observe again, for every Region and control at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use jiff::{SignedDuration, Timestamp};
+use landfall_controls::control::{AnyControl, PlannedChange};
+use landfall_controls::registry;
+use landfall_controls::session::Session;
+use landfall_model::asset::Asset;
+use landfall_model::baseline::Baseline;
+use landfall_model::cell::{Cell, CellKey, CellStatus};
+use landfall_model::cloud_error::CloudErrorKind;
+use landfall_model::event::EventKind;
+use landfall_model::ids::{ControlId, Region, Revision, TargetId};
+use landfall_model::place::Place;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info, info_span};
+
+use super::journal::{Entry, Journal, Writer};
+use super::{Engine, PassError, chain, clock, held};
+use crate::store::{Lease, NewEvent};
+
+/// Cells that are due again within this are waited for: giving the lease back and claiming again costs more.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+
+/// How soon a target whose cells all wait for others looks again, in case nobody wakes it.
+const WAITING: SignedDuration = SignedDuration::from_secs(10);
+
+/// What a pass over cells works on.
+pub(super) struct Work<'a> {
+    pub(super) lease: &'a Lease,
+    pub(super) baseline: &'a Baseline,
+    /// The place of the target; its Region is that of each cell in turn.
+    pub(super) place: Place,
+    /// Whether the account is so new that AWS's refusals may only mean *not yet*.
+    pub(super) young: bool,
+    /// The organization's cells that are in sync, for controls that wait for them.
+    pub(super) organization_in_sync: BTreeSet<CellKey>,
+    pub(super) owner: String,
+    pub(super) tags: BTreeMap<String, String>,
+    /// Assets of the target itself, besides those that controls see.
+    pub(super) own_assets: Vec<Asset>,
+}
+
+/// How a pass over cells ended.
+pub(super) struct CellsPass {
+    pub(super) all_in_sync: bool,
+    /// When the first of them is worth looking at again.
+    pub(super) due_at: Timestamp,
+}
+
+/// A cell of this pass.
+struct Slot<'a> {
+    control: &'static dyn AnyControl,
+    parameters: &'a Value,
+    cell: Cell,
+    running: bool,
+}
+
+impl Slot<'_> {
+    fn in_sync(&self) -> bool {
+        !self.running && self.cell.status() == CellStatus::InSync
+    }
+}
+
+/// All cells of a target, by key.
+struct Board<'a> {
+    slots: BTreeMap<CellKey, Slot<'a>>,
+    home: Region,
+    organization_in_sync: &'a BTreeSet<CellKey>,
+}
+
+impl<'a> Board<'a> {
+    /// The cells that the baseline wants, with what is remembered of them.
+    fn new(work: &'a Work<'_>, stored: Vec<Cell>, now: Timestamp) -> (Self, Vec<CellKey>) {
+        let mut stored: BTreeMap<CellKey, Cell> = stored
+            .into_iter()
+            .map(|cell| (cell.key.clone(), cell))
+            .collect();
+        let zone = &work.place.landing_zone;
+        let for_organization = work.lease.target == TargetId::Organization;
+        let mut slots = BTreeMap::new();
+        for (id, parameters) in &work.baseline.controls {
+            let control = registry::control(id)
+                .expect("baselines are checked against the registry when they are read");
+            let scope = control.descriptor().scope;
+            if scope.is_organization() != for_organization {
+                continue;
+            }
+            let regions = if scope.is_regional() {
+                zone.governed_regions.as_slice()
+            } else {
+                std::slice::from_ref(&zone.home_region)
+            };
+            for region in regions {
+                let key = CellKey {
+                    region: region.clone(),
+                    control: id.clone(),
+                };
+                let cell = stored
+                    .remove(&key)
+                    .unwrap_or_else(|| Cell::unseen(key.clone(), Revision::of(b""), now));
+                slots.insert(
+                    key,
+                    Slot {
+                        control,
+                        parameters,
+                        cell,
+                        running: false,
+                    },
+                );
+            }
+        }
+        let left_over = stored.into_keys().collect();
+        (
+            Board {
+                slots,
+                home: zone.home_region.clone(),
+                organization_in_sync: &work.organization_in_sync,
+            },
+            left_over,
+        )
+    }
+
+    /// The first control that a cell still has to wait for.
+    fn waits_for(&self, key: &CellKey) -> Option<ControlId> {
+        let descriptor = self.slots[key].control.descriptor();
+        let other_region_first = descriptor.first_region_alone
+            && key.region != self.home
+            && !self.satisfied(&CellKey {
+                region: self.home.clone(),
+                ..key.clone()
+            });
+        if other_region_first {
+            return Some(key.control.clone());
+        }
+        let after = |id: &&ControlId| {
+            let Some(before) = registry::control(id) else {
+                return false;
+            };
+            let region = if before.descriptor().scope.is_regional() {
+                key.region.clone()
+            } else {
+                self.home.clone()
+            };
+            let before_key = CellKey {
+                region,
+                control: (*id).clone(),
+            };
+            let same_target =
+                before.descriptor().scope.is_organization() == descriptor.scope.is_organization();
+            !if same_target {
+                self.satisfied(&before_key)
+            } else {
+                self.organization_in_sync.contains(&before_key)
+            }
+        };
+        descriptor.after.iter().find(after).cloned()
+    }
+
+    /// Whether a cell of this target is in sync, or is not wanted at all.
+    fn satisfied(&self, key: &CellKey) -> bool {
+        self.slots.get(key).is_none_or(Slot::in_sync)
+    }
+
+    /// Cells to begin now: due, at rest, and with nothing to wait for.
+    fn ready(&mut self, now: Timestamp) -> Vec<CellKey> {
+        let due: Vec<CellKey> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| !slot.running && slot.cell.due_at <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut ready = Vec::new();
+        for key in due {
+            let waits_for = self.waits_for(&key);
+            let slot = self
+                .slots
+                .get_mut(&key)
+                .expect("the key comes from the board");
+            slot.cell.waiting_for = waits_for;
+            if slot.cell.waiting_for.is_none() {
+                slot.running = true;
+                ready.push(key);
+            }
+        }
+        ready
+    }
+
+    /// When the next cell that waits for nothing but time is due.
+    fn next_due(&self) -> Option<Timestamp> {
+        self.slots
+            .values()
+            .filter(|slot| !slot.running && slot.cell.waiting_for.is_none())
+            .map(|slot| slot.cell.due_at)
+            .min()
+    }
+}
+
+impl Engine {
+    /// Brings the target's cells in sync as far as AWS lets us now.
+    pub(super) async fn reconcile_cells(
+        &self,
+        work: &Work<'_>,
+        shutdown: &CancellationToken,
+    ) -> Result<CellsPass, PassError> {
+        let (journal, writer) = Writer::new(
+            &self.store,
+            work.lease,
+            self.clock.clone(),
+            work.owner.clone(),
+            work.tags.clone(),
+        );
+        let pass = async {
+            // Moved in, so that the writer ends with the pass.
+            let journal = journal;
+            self.work_cells(work, &journal, shutdown).await
+        };
+        let (pass, ()) = futures_util::try_join!(Box::pin(pass), Box::pin(writer.run()))?;
+        Ok(pass)
+    }
+
+    async fn work_cells(
+        &self,
+        work: &Work<'_>,
+        journal: &Journal,
+        shutdown: &CancellationToken,
+    ) -> Result<CellsPass, PassError> {
+        let now = self.clock.now();
+        let (mut board, left_over) =
+            Board::new(work, self.store.cells(work.lease.target).await?, now);
+        if !left_over.is_empty() {
+            held(self.store.remove_cells(work.lease, &left_over).await?)?;
+        }
+        if !work.own_assets.is_empty() {
+            journal
+                .write(Entry {
+                    assets: Some(("account".to_owned(), work.own_assets.clone())),
+                    ..Entry::default()
+                })
+                .await?;
+        }
+        let actions: BTreeSet<&'static str> = board
+            .slots
+            .values()
+            .flat_map(|slot| slot.control.descriptor().actions)
+            .copied()
+            .collect();
+        self.hasten(&mut board, work, now);
+
+        let mut running = FuturesUnordered::new();
+        loop {
+            if !shutdown.is_cancelled() {
+                for key in board.ready(self.clock.now()) {
+                    let slot = &board.slots[&key];
+                    running.push(self.attempt(
+                        work,
+                        journal,
+                        &actions,
+                        slot.control,
+                        slot.parameters,
+                        slot.cell.clone(),
+                    ));
+                }
+            }
+            let next_due = board
+                .next_due()
+                .filter(|at| *at <= self.clock.now() + PATIENCE && !shutdown.is_cancelled());
+            if running.is_empty() && next_due.is_none() {
+                break;
+            }
+            let until_due = next_due.map_or(Duration::from_secs(3_600), |at| {
+                Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default()
+            });
+            tokio::select! {
+                Some(cell) = running.next(), if !running.is_empty() => {
+                    let cell: Cell = cell?;
+                    let slot = board.slots.get_mut(&cell.key).expect("attempts are made of the board's cells");
+                    let was = slot.cell.status();
+                    slot.running = false;
+                    slot.cell = cell;
+                    if work.lease.target == TargetId::Organization && slot.in_sync() && was != CellStatus::InSync {
+                        self.wake_accounts().await?;
+                    }
+                }
+                () = clock::pause(until_due), if next_due.is_some() => {}
+            }
+        }
+        drop(running);
+        let waiting = board
+            .slots
+            .values()
+            .filter(|slot| slot.cell.waiting_for.is_some());
+        for slot in waiting {
+            journal
+                .write(Entry {
+                    cell: Some(slot.cell.clone()),
+                    ..Entry::default()
+                })
+                .await?;
+        }
+        let after_waiting = self.clock.now() + WAITING;
+        let due = |slot: &Slot<'_>| {
+            if slot.cell.waiting_for.is_some() {
+                after_waiting
+            } else {
+                slot.cell.due_at
+            }
+        };
+        Ok(CellsPass {
+            all_in_sync: board.slots.values().all(Slot::in_sync),
+            due_at: board
+                .slots
+                .values()
+                .map(due)
+                .min()
+                .unwrap_or(now + self.settings.look_every),
+        })
+    }
+
+    /// Makes due what would be due soon, so that an account is looked at as a whole, and what is wanted differently now.
+    fn hasten(&self, board: &mut Board<'_>, work: &Work<'_>, now: Timestamp) {
+        let soon = now + self.settings.look_every / 10;
+        for (key, slot) in &mut board.slots {
+            let place = Place {
+                region: key.region.clone(),
+                ..work.place.clone()
+            };
+            let revision = slot
+                .control
+                .desired(slot.parameters, &place)
+                .map(|desired| desired.revision);
+            let changed = revision.is_ok_and(|revision| revision != slot.cell.revision);
+            let ripe = slot.cell.due_at <= soon && slot.cell.status() == CellStatus::InSync;
+            if changed
+                || ripe
+                || slot.cell.waiting_for.is_some()
+                || !slot.cell.known && slot.cell.error.is_none()
+            {
+                slot.cell.due_at = now;
+            }
+        }
+    }
+
+    /// One try at a cell. What AWS says no to stands in the cell; only a lost lease or a database fault ends the pass.
+    async fn attempt(
+        &self,
+        work: &Work<'_>,
+        journal: &Journal,
+        actions: &BTreeSet<&'static str>,
+        control: &'static dyn AnyControl,
+        parameters: &Value,
+        mut cell: Cell,
+    ) -> Result<Cell, PassError> {
+        let span = info_span!("control", id = %cell.key.control, region = %cell.key.region);
+        async {
+            let descriptor = control.descriptor();
+            let place = Place { region: cell.key.region.clone(), ..work.place.clone() };
+            let own: BTreeSet<&'static str> = descriptor.actions.iter().copied().collect();
+            // The organization's controls are many: together they would not fit into one session policy.
+            let target_actions = if descriptor.scope.is_organization() { own.clone() } else { actions.clone() };
+            let reason = work.lease.target.to_string();
+            let session = Session::new(self.cloud.clone(), Arc::new(place), reason, work.young, target_actions, own);
+            let was_in_sync = cell.status() == CellStatus::InSync;
+            let last_error = cell.error.take();
+            let mut entry = Entry::default();
+            match Box::pin(self.converge(work, journal, &session, control, parameters, &mut cell, &mut entry)).await {
+                Ok(()) => {}
+                Err(PassError::Cloud(error)) => {
+                    cell.attempts += 1;
+                    cell.due_at = self.later(&cell, error.kind);
+                    let stored = error.to_stored();
+                    if last_error.as_ref().map(|e| (e.kind, &e.operation)) != Some((stored.kind, &stored.operation)) {
+                        info!(kind = error.kind.name(), error = %chain(&error), "{} is not done yet", cell.key);
+                        entry.events.push(event(work, &cell.key, EventKind::Failed, format!("{}: {error}", cell.key)));
+                    }
+                    cell.error = Some(stored);
+                }
+                Err(fatal) => return Err(fatal),
+            }
+            if cell.status() == CellStatus::InSync && !was_in_sync {
+                entry.events.push(event(work, &cell.key, EventKind::InSync, format!("{} is in sync", cell.key)));
+            }
+            metrics::counter!("landfall_reconcile_total", "control" => descriptor.id.to_string(), "outcome" => cell.status().name()).increment(1);
+            entry.cell = Some(cell.clone());
+            journal.write(entry).await?;
+            Ok(cell)
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// Observes, plans and applies until nothing differs, or only changes remain that were just applied.
+    #[expect(clippy::too_many_arguments, reason = "the inner half of `attempt`")]
+    async fn converge(
+        &self,
+        work: &Work<'_>,
+        journal: &Journal,
+        session: &Session,
+        control: &'static dyn AnyControl,
+        parameters: &Value,
+        cell: &mut Cell,
+        entry: &mut Entry,
+    ) -> Result<(), PassError> {
+        let desired = control.desired(parameters, session.place())?;
+        let mut applied: Vec<PlannedChange> = Vec::new();
+        loop {
+            let look = control.look(session, &desired).await?;
+            let now = self.clock.now();
+            cell.revision = desired.revision.clone();
+            cell.known = true;
+            cell.observed = Some(look.observed);
+            cell.observed_at = Some(now);
+            cell.drift = look
+                .changes
+                .iter()
+                .map(|change| change.sentence.clone())
+                .collect();
+            entry.assets = Some((
+                format!("{}/{}", cell.key.control, cell.key.region),
+                look.assets,
+            ));
+            if look.changes.is_empty() {
+                cell.drifted_since = None;
+                cell.attempts = 0;
+                cell.due_at = now + self.settings.look_every;
+                return Ok(());
+            }
+            let newly_drifted = cell.drifted_since.is_none();
+            cell.drifted_since.get_or_insert(now);
+            let fresh: Vec<PlannedChange> = look
+                .changes
+                .into_iter()
+                .filter(|change| !applied.contains(change))
+                .collect();
+            if fresh.is_empty() {
+                // AWS took the changes and does not show them yet.
+                cell.attempts += 1;
+                cell.due_at = self.later(cell, CloudErrorKind::NotReady);
+                return Ok(());
+            }
+            // From here on the cell may be anything, and that is known before AWS is told.
+            cell.known = false;
+            let mut unknown = Entry {
+                cell: Some(cell.clone()),
+                ..Entry::default()
+            };
+            if newly_drifted {
+                unknown.events.push(event(
+                    work,
+                    &cell.key,
+                    EventKind::DriftFound,
+                    format!("{} differs: {}", cell.key, cell.drift.join("; ")),
+                ));
+            }
+            journal.write(unknown).await?;
+            for change in fresh {
+                control.apply(session, &change).await?;
+                entry.events.push(event(
+                    work,
+                    &cell.key,
+                    EventKind::ChangeApplied,
+                    format!("{}: {}", cell.key, change.sentence),
+                ));
+                applied.push(change);
+            }
+        }
+    }
+
+    fn later(&self, cell: &Cell, kind: CloudErrorKind) -> Timestamp {
+        self.clock.now()
+            + SignedDuration::try_from(kind.retry(cell.attempts).delay())
+                .unwrap_or(SignedDuration::MAX)
+    }
+}
+
+fn event(work: &Work<'_>, key: &CellKey, kind: EventKind, sentence: String) -> NewEvent {
+    NewEvent {
+        region: Some(key.region.clone()),
+        control: Some(key.control.clone()),
+        ..NewEvent::new(work.lease.target, kind, sentence)
+    }
+}

@@ -1,0 +1,127 @@
+//! What a pass writes down, in few transactions.
+//!
+//! A pass has a hundred cells that finish when they finish. Their results go through one writer, which takes whatever
+//! has come together while it was writing: a hundred results cost a handful of transactions, and none waits for others.
+//! Who must know that his line stands, before calling AWS, waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use landfall_model::asset::Asset;
+use landfall_model::cell::Cell;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{PassError, held};
+use crate::engine::clock::Clock;
+use crate::store::{AssetReport, Lease, NewEvent, Store};
+
+/// Something to write down.
+#[derive(Default)]
+pub(super) struct Entry {
+    pub(super) cell: Option<Cell>,
+    pub(super) events: Vec<NewEvent>,
+    /// The assets that a control saw, under the control's name.
+    pub(super) assets: Option<(String, Vec<Asset>)>,
+}
+
+type Line = (Entry, oneshot::Sender<()>);
+
+/// The writing end. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Journal(mpsc::UnboundedSender<Line>);
+
+/// The end that writes, under the pass's lease.
+pub(super) struct Writer<'a> {
+    pub(super) store: &'a Store,
+    pub(super) lease: &'a Lease,
+    pub(super) clock: Arc<dyn Clock>,
+    /// Who owns the assets.
+    pub(super) owner: String,
+    pub(super) tags: BTreeMap<String, String>,
+    lines: mpsc::UnboundedReceiver<Line>,
+}
+
+/// The most lines of one transaction.
+const MOST: usize = 256;
+
+impl Journal {
+    /// Returns when the entry stands in the database; `LeaseLost` when it never will.
+    pub(super) async fn write(&self, entry: Entry) -> Result<(), PassError> {
+        let (done, stands) = oneshot::channel();
+        self.0
+            .send((entry, done))
+            .map_err(|_| PassError::LeaseLost)?;
+        stands.await.map_err(|_| PassError::LeaseLost)
+    }
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        lease: &'a Lease,
+        clock: Arc<dyn Clock>,
+        owner: String,
+        tags: BTreeMap<String, String>,
+    ) -> (Journal, Self) {
+        let (sender, lines) = mpsc::unbounded_channel();
+        (
+            Journal(sender),
+            Writer {
+                store,
+                lease,
+                clock,
+                owner,
+                tags,
+                lines,
+            },
+        )
+    }
+
+    /// Writes until every `Journal` is gone.
+    pub(super) async fn run(mut self) -> Result<(), PassError> {
+        let mut lines = Vec::new();
+        while self.lines.recv_many(&mut lines, MOST).await > 0 {
+            let mut cells = Vec::new();
+            let mut events = Vec::new();
+            let mut reports = Vec::new();
+            let mut done = Vec::new();
+            for (entry, sender) in lines.drain(..) {
+                cells.extend(entry.cell);
+                events.extend(entry.events);
+                reports.extend(entry.assets);
+                done.push(sender);
+            }
+            let now = self.clock.now();
+            held(
+                self.store
+                    .put_cells(self.lease, &latest(cells), &events, now)
+                    .await?,
+            )?;
+            if !reports.is_empty() {
+                let reports: Vec<AssetReport> = reports
+                    .into_iter()
+                    .map(|(source, assets)| AssetReport { source, assets })
+                    .collect();
+                held(
+                    self.store
+                        .put_assets(self.lease, &reports, &self.owner, &self.tags, now)
+                        .await?,
+                )?;
+            }
+            for sender in done {
+                // Who no longer waits no longer needs to know.
+                let _ = sender.send(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The last state of each cell: an upsert may touch a row only once.
+fn latest(cells: Vec<Cell>) -> Vec<Cell> {
+    let by_key: BTreeMap<_, _> = cells
+        .into_iter()
+        .map(|cell| (cell.key.clone(), cell))
+        .collect();
+    by_key.into_values().collect()
+}

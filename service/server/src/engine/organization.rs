@@ -1,0 +1,177 @@
+//! A pass over the organization: it finds itself, sees to its own accounts, and keeps what exists only once.
+//!
+//! The log archive and the security account are vended by the same path as everybody's: this pass only asks for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use landfall_controls::vending;
+use landfall_model::baseline;
+use landfall_model::ids::{AccountId, Email, TargetId};
+use landfall_model::landing_zone::FoundationAccount;
+use landfall_model::place::{Organization, Place};
+use landfall_model::request::AccountRequest;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+use uuid::Uuid;
+
+use super::cells::Work;
+use super::{Engine, Pass, PassError};
+use crate::store::{Account, AccountFilter, Lease, NewRequest, Purpose};
+
+/// What never changes about the organization once it was found.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    id: String,
+    root_id: String,
+    management_account: AccountId,
+    management_email: Email,
+}
+
+impl Engine {
+    pub(super) async fn reconcile_organization(
+        &self,
+        lease: &Lease,
+        shutdown: &CancellationToken,
+    ) -> Result<Pass, PassError> {
+        let found = self.found().await?;
+        let log_archive = self.foundation_account(Purpose::LogArchive).await?;
+        let security = self.foundation_account(Purpose::Security).await?;
+        let work = Work {
+            lease,
+            baseline: self
+                .baselines
+                .get(baseline::ORGANIZATION)
+                .expect("the organization's baseline is checked at start"),
+            place: Place {
+                landing_zone: self.landing_zone.clone(),
+                scps: self.scps.clone(),
+                organization: self.organization().await?,
+                account: found.management_account.clone(),
+                email: found.management_email.clone(),
+                organizational_unit: None,
+                region: self.landing_zone.home_region.clone(),
+            },
+            young: false,
+            organization_in_sync: BTreeSet::new(),
+            owner: self.landing_zone.accounts.security.email.to_string(),
+            tags: BTreeMap::new(),
+            own_assets: Vec::new(),
+        };
+        let pass = self.reconcile_cells(&work, shutdown).await?;
+        let complete = log_archive.is_some() && security.is_some();
+        Ok(Pass {
+            due_at: pass.due_at,
+            completed: complete && pass.all_in_sync,
+        })
+    }
+
+    /// The organization as controls see it.
+    pub(super) async fn organization(&self) -> Result<Arc<Organization>, PassError> {
+        let found = self.found().await?;
+        let number = async |purpose| -> Result<Option<AccountId>, PassError> {
+            Ok(self
+                .store
+                .account_by_purpose(purpose)
+                .await?
+                .and_then(|account| account.account_id))
+        };
+        Ok(Arc::new(Organization {
+            id: found.id.clone(),
+            root_id: found.root_id.clone(),
+            management_account: found.management_account.clone(),
+            log_archive_account: number(Purpose::LogArchive).await?,
+            security_account: number(Purpose::Security).await?,
+        }))
+    }
+
+    async fn found(&self) -> Result<&Found, PassError> {
+        self.found
+            .get_or_try_init(async || {
+                let aws = self.management("organization").await?;
+                let organization = vending::describe_organization(&aws).await?;
+                info!(
+                    organization = organization.id,
+                    "found organization {}", organization.id
+                );
+                Ok(Found {
+                    id: organization.id,
+                    root_id: organization.root_id,
+                    management_account: organization.management_account,
+                    management_email: organization.management_email,
+                })
+            })
+            .await
+    }
+
+    /// The landing zone's own account, asked for when nobody has: an account that is there already is taken over by its
+    /// e-mail.
+    async fn foundation_account(&self, purpose: Purpose) -> Result<Option<Account>, PassError> {
+        if let Some(account) = self.store.account_by_purpose(purpose).await? {
+            return Ok(Some(account));
+        }
+        let wanted = match purpose {
+            Purpose::LogArchive => &self.landing_zone.accounts.log_archive,
+            Purpose::Security => &self.landing_zone.accounts.security,
+            Purpose::Application => return Ok(None),
+        };
+        let aws = self.management("organization").await?;
+        let existing = vending::find_account_by_email(&aws, &wanted.email).await?;
+        info!(
+            purpose = purpose.name(),
+            "asking for the landing zone's own account {}", wanted.name
+        );
+        self.store
+            .add_request(
+                &NewRequest {
+                    id: Uuid::now_v7(),
+                    request: &foundation_request(wanted),
+                    email: wanted.email.clone(),
+                    purpose,
+                    requested_by: crate::store::LANDFALL,
+                    existing,
+                    idempotency: None,
+                },
+                self.clock.now(),
+            )
+            .await?;
+        Ok(self.store.account_by_purpose(purpose).await?)
+    }
+
+    /// Something of the organization got in sync: accounts may have waited for it.
+    pub(super) async fn wake_accounts(&self) -> Result<(), PassError> {
+        let now = self.clock.now();
+        let mut filter = AccountFilter::default();
+        for phase in [
+            landfall_model::account::Phase::Placing,
+            landfall_model::account::Phase::Baselining,
+        ] {
+            filter.phase = Some(phase);
+            let mut cursor = None;
+            loop {
+                let page = self.store.accounts(&filter, cursor.as_deref(), 500).await?;
+                for account in &page.items {
+                    self.store.wake(TargetId::Account(account.id), now).await?;
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn foundation_request(wanted: &FoundationAccount) -> AccountRequest {
+    AccountRequest {
+        name: wanted.name.clone(),
+        owner_email: wanted.email.clone(),
+        organizational_unit: wanted.organizational_unit.clone(),
+        cost_center: "platform".to_owned(),
+        environment: "platform".to_owned(),
+        justification: "The landing zone needs it.".to_owned(),
+        email: Some(wanted.email.clone()),
+        tags: BTreeMap::new(),
+    }
+}
