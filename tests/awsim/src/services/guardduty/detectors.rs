@@ -102,8 +102,16 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
     Ok(json!({ "DetectorId": id }))
 }
 
+/// A member publishes its findings as often as its administrator does.
 pub(super) fn get(world: &mut World, call: &Call<'_>) -> Answer {
-    owner(world, call).map(|account| detector(account).describe(call.account()))
+    let account = owner(world, call)?;
+    let administrator = account.administrator;
+    let mut answer = detector(account).describe(call.account());
+    let regional = world.guardduty.region(call.region);
+    if let Some(theirs) = administrator.and_then(|account| regional.detector_mut(account)) {
+        answer["FindingPublishingFrequency"] = json!(theirs.publishing);
+    }
+    Ok(answer)
 }
 
 pub(super) fn list(world: &mut World, call: &Call<'_>) -> Answer {

@@ -65,6 +65,8 @@ fn organization_members_are_on_without_being_asked() {
     )
     .unwrap();
 
+    let often = json!({ "DetectorId": admin.1, "FindingPublishingFrequency": "ONE_HOUR" });
+    ask(&mut scene, "UpdateDetector", admin.0, often).unwrap();
     let left_out = create_members(
         &mut scene,
         &admin,
@@ -94,6 +96,7 @@ fn organization_members_are_on_without_being_asked() {
         let input = json!({ "DetectorId": detector });
         let answer = ask(&mut scene, "GetDetector", member, input.clone()).unwrap();
         assert_eq!(feature(&answer, "S3_DATA_EVENTS")["Status"], "ENABLED");
+        assert_eq!(answer["FindingPublishingFrequency"], "ONE_HOUR");
         assert_eq!(feature(&answer, "RDS_LOGIN_EVENTS")["Status"], rds);
         let theirs = ask(&mut scene, "GetAdministratorAccount", member, input.clone()).unwrap();
         assert_eq!(theirs["Administrator"]["AccountId"], admin.0.to_string());
