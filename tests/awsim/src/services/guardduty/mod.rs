@@ -122,17 +122,6 @@ impl State {
     fn account(&mut self, region: Region, account: AccountId) -> &mut Account {
         self.region(region).accounts.entry(account).or_default()
     }
-
-    /// Whether the account has a detector here that is not suspended.
-    pub fn is_on(&self, account: AccountId, region: &str) -> bool {
-        let account = self
-            .regions
-            .get(region)
-            .and_then(|regional| regional.accounts.get(&account));
-        account
-            .and_then(|account| account.detector.as_ref())
-            .is_some_and(|detector| detector.enabled)
-    }
 }
 
 impl Regional {

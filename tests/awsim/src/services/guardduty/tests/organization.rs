@@ -35,7 +35,7 @@ fn first_designation_is_alone() {
     assert!(scene.world.organizations.trusted_access(SERVICE_PRINCIPAL));
     let organizations = &scene.world.organizations;
     assert!(organizations.is_delegated_administrator(admin, SERVICE_PRINCIPAL));
-    assert!(scene.world.guardduty.is_on(admin, "us-east-1"));
+    assert!(own_detector(&mut scene, admin).is_some());
     let admins = ask(
         &mut scene,
         "ListOrganizationAdminAccounts",
