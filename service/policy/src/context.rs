@@ -18,7 +18,8 @@ impl Context {
     }
 
     /// The keys that follow from who asks: `aws:PrincipalArn`, `aws:PrincipalAccount`, `aws:PrincipalType`,
-    /// `aws:userid`, `aws:username`, `aws:PrincipalIsAWSService` and `aws:PrincipalServiceName`.
+    /// `aws:userid`, `aws:username`, `aws:FederatedProvider`, `aws:PrincipalIsAWSService` and
+    /// `aws:PrincipalServiceName`.
     ///
     /// `aws:PrincipalArn` of a role session is the role's ARN, as AWS documents for this key.
     pub fn of(principal: &PrincipalView) -> Self {
@@ -49,8 +50,10 @@ impl Context {
         if let Some(kind) = kind {
             context.set("aws:PrincipalType", kind);
         }
-        if principal.kind() == PrincipalKind::User {
-            context.set("aws:username", principal.name());
+        match principal.kind() {
+            PrincipalKind::User => context.set("aws:username", principal.name()),
+            PrincipalKind::Federated => context.set("aws:FederatedProvider", principal.name()),
+            _ => {}
         }
         context
     }

@@ -129,7 +129,8 @@ impl PrincipalElement {
     /// Whether the element speaks of `principal`, and how directly.
     ///
     /// `NotPrincipal` spares a principal only if its account, its role where it has one, and itself are all
-    /// listed: AWS may look at each of them in turn, and documents that all must stand there.
+    /// listed: AWS may look at each of them in turn, and documents that all must stand there. (AWS also denies
+    /// everyone who has a permissions boundary, listed or not; this is not modelled.)
     pub(crate) fn reach(&self, principal: &PrincipalView) -> Option<Reach> {
         if !self.inverted {
             return self
@@ -221,7 +222,8 @@ impl PrincipalView {
             arn: Some(arn.to_owned()),
             issuer,
             account: Some((*account).to_owned()),
-            unique_id: None,
+            // The root user's unique id is its account's.
+            unique_id: (kind == PrincipalKind::Root).then(|| (*account).to_owned()),
             name: name.to_owned(),
         })
     }

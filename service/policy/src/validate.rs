@@ -227,13 +227,13 @@ impl<'s> Check<'s, '_> {
                 "a trust policy has its role for resource: leave this out".to_owned(),
             );
         }
+        // Some services have names of their own for what lies within their resources.
+        if kind == Kind::Resource {
+            return;
+        }
         for resource in resources.patterns() {
             let text = resource.as_str();
-            if text != "*"
-                && !text.starts_with("arn:")
-                && !text.starts_with("${")
-                && !text.starts_with("*:")
-            {
+            if text != "*" && !text.starts_with("arn:") {
                 self.problem(name, format!("`{text}` is no ARN: write one such as `arn:aws:s3:::bucket/*`, or `*` for all"));
             }
         }

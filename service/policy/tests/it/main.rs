@@ -4,6 +4,9 @@
 
 mod conditions;
 mod documents;
+mod examples;
 mod laws;
 mod precedence;
+mod principals;
 mod scp;
+mod variables;

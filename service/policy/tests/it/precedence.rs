@@ -6,14 +6,14 @@ use landfall_policy::{
     Context, Decision, Layer, Layers, Policy, PrincipalView, Reason, Request, decide,
 };
 
-const ACCOUNT: &str = "111122223333";
-const OTHER: &str = "444455556666";
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const OTHER: &str = "444455556666";
 const BUCKET: &str = "arn:aws:s3:::bucket/key";
-const ROLE: &str = "arn:aws:iam::111122223333:role/team/Reader";
-const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/Reader/job";
-const USER: &str = "arn:aws:iam::111122223333:user/alice";
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/team/Reader";
+pub(crate) const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/Reader/job";
+pub(crate) const USER: &str = "arn:aws:iam::111122223333:user/alice";
 
-fn policy(effect: &str, principal: Option<&str>) -> Policy {
+pub(crate) fn policy(effect: &str, principal: Option<&str>) -> Policy {
     let principal = principal.map_or(String::new(), |name| match name {
         "*" => r#""Principal":"*","#.to_owned(),
         name if name.ends_with(".amazonaws.com") => {
@@ -27,7 +27,7 @@ fn policy(effect: &str, principal: Option<&str>) -> Policy {
     .unwrap()
 }
 
-fn allow() -> Arc<Policy> {
+pub(crate) fn allow() -> Arc<Policy> {
     Arc::new(policy("Allow", None))
 }
 
@@ -35,7 +35,7 @@ fn deny() -> Arc<Policy> {
     Arc::new(policy("Deny", None))
 }
 
-fn ask(layers: &Layers<'_>, principal: &PrincipalView) -> Decision {
+pub(crate) fn ask(layers: &Layers<'_>, principal: &PrincipalView) -> Decision {
     let context = Context::of(principal);
     let request = Request {
         principal,
@@ -53,32 +53,12 @@ fn denied_by(decision: &Decision) -> Option<(Layer, bool)> {
         .map(|denial| (denial.layer, matches!(denial.reason, Reason::Explicit(_))))
 }
 
-fn session() -> PrincipalView {
+pub(crate) fn session() -> PrincipalView {
     PrincipalView::role_session(ROLE, "job").unwrap()
 }
 
-fn user() -> PrincipalView {
+pub(crate) fn user() -> PrincipalView {
     PrincipalView::from_arn(USER).unwrap()
-}
-
-#[test]
-fn principals_are_read_from_arns() {
-    assert_eq!(session().arn(), Some(SESSION));
-    assert_eq!(session().issuer_arn(), Some(ROLE));
-    assert_eq!(session().account(), Some(ACCOUNT));
-    assert_eq!(Context::of(&session()).get("AWS:principalarn"), [ROLE]);
-    assert_eq!(Context::of(&user()).get("aws:username"), ["alice"]);
-    assert_eq!(
-        PrincipalView::from_arn(SESSION).unwrap().issuer_arn(),
-        Some("arn:aws:iam::111122223333:role/Reader")
-    );
-    for wrong in [
-        "",
-        "arn:aws:iam::111122223333:role/Reader",
-        "arn:aws:sts::111122223333:assumed-role/Reader",
-    ] {
-        assert_eq!(PrincipalView::from_arn(wrong), None, "{wrong}");
-    }
 }
 
 #[test]
@@ -212,75 +192,6 @@ fn every_level_of_scps_must_allow() {
             Decision::Allowed
         );
     }
-}
-
-/// Within one account: what a resource's policy grants, and what still limits it, by how it names the principal.
-#[test]
-fn how_a_resource_names_the_principal_decides_what_limits_it() {
-    let empty = policy("Allow", None)
-        .to_string()
-        .replace("s3:*", "ec2:*")
-        .parse::<Policy>()
-        .unwrap();
-    // Who asks, whom the resource's policy names, and whether that is enough: without identity policy, with a boundary
-    // and with a session policy that are silent.
-    let rows = [
-        (user(), USER, [true, true, true]),
-        (user(), "*", [true, true, true]),
-        (user(), ACCOUNT, [false, false, false]),
-        (
-            user(),
-            "arn:aws:iam::111122223333:root",
-            [false, false, false],
-        ),
-        (
-            user(),
-            "arn:aws:iam::111122223333:user/bob",
-            [false, false, false],
-        ),
-        (session(), SESSION, [true, true, true]),
-        (session(), "*", [true, true, true]),
-        (session(), ROLE, [true, false, false]),
-        (session(), ACCOUNT, [false, false, false]),
-        (
-            session().with_unique_id("AROAEXAMPLEEXAMPLE:job"),
-            "AROAEXAMPLEEXAMPLE",
-            [true, false, false],
-        ),
-        (
-            user().with_unique_id("AIDAEXAMPLEEXAMPLE"),
-            "AIDAEXAMPLEEXAMPLE",
-            [true, true, true],
-        ),
-    ];
-    for (principal, named, expected) in rows {
-        let resource = policy("Allow", Some(named));
-        let free = Layers {
-            resource: Some(&resource),
-            ..Layers::default()
-        };
-        let layers = [
-            free,
-            Layers {
-                boundary: Some(&empty),
-                ..free
-            },
-            Layers {
-                session: Some(&empty),
-                ..free
-            },
-        ];
-        let found = layers.map(|layers| ask(&layers, &principal).is_allowed());
-        assert_eq!(found, expected, "{named} for {:?}", principal.arn());
-    }
-    let identity = [allow()];
-    let account = policy("Allow", Some(ACCOUNT));
-    let layers = Layers {
-        identity: &identity,
-        resource: Some(&account),
-        ..Layers::default()
-    };
-    assert_eq!(ask(&layers, &user()), Decision::Allowed);
 }
 
 #[test]
@@ -419,57 +330,6 @@ fn trust_policies_must_allow() {
             ask(&layers, &user()).is_allowed(),
             expected,
             "{trusted} {own}"
-        );
-    }
-}
-
-#[test]
-fn services_and_the_anonymous_have_the_resource_policy_alone() {
-    let service = PrincipalView::service("cloudtrail.amazonaws.com");
-    let named = policy("Allow", Some("cloudtrail.amazonaws.com"));
-    let everyone = policy("Allow", Some("*"));
-    let account = policy("Allow", Some(ACCOUNT));
-    for (principal, resource, expected) in [
-        (&service, Some(&named), true),
-        (&service, Some(&account), false),
-        (&service, None, false),
-        (&PrincipalView::anonymous(), Some(&everyone), true),
-        (&PrincipalView::anonymous(), Some(&named), false),
-        (&PrincipalView::anonymous(), None, false),
-    ] {
-        let layers = Layers {
-            resource,
-            resource_account: Some(ACCOUNT),
-            ..Layers::default()
-        };
-        assert_eq!(ask(&layers, principal).is_allowed(), expected);
-    }
-}
-
-/// AWS documents that account, role and session must all be listed to be spared.
-#[test]
-fn a_deny_for_all_others_spares_only_who_is_listed_in_full() {
-    let identity = [allow()];
-    let rows: [(&[&str], bool); 4] = [
-        (&[SESSION, ROLE, "arn:aws:iam::111122223333:root"], true),
-        (&[ACCOUNT, ROLE, SESSION], true),
-        (&[ROLE, SESSION], false),
-        (&[ACCOUNT], false),
-    ];
-    for (spared, expected) in rows {
-        let document = format!(
-            r#"{{"Statement":{{"Effect":"Deny","NotPrincipal":{{"AWS":{spared:?}}},"Action":"*","Resource":"*"}}}}"#
-        );
-        let resource = Policy::parse(&document).unwrap();
-        let layers = Layers {
-            identity: &identity,
-            resource: Some(&resource),
-            ..Layers::default()
-        };
-        assert_eq!(
-            ask(&layers, &session()).is_allowed(),
-            expected,
-            "{spared:?}"
         );
     }
 }

@@ -284,3 +284,84 @@ fn every_policy_decides_as_its_table_says() {
         }
     }
 }
+
+/// What an account obeys: the root's policies, and those of each OU down to its own.
+fn levels(unit: &str) -> Vec<Vec<Arc<Policy>>> {
+    let (policies, attachments) = (policies(), attachments());
+    let full = Arc::new(Policy::parse(FULL_AWS_ACCESS).unwrap());
+    let level = |names: &[String]| {
+        let own = names.iter().map(|name| Arc::new(policies[name].clone()));
+        [Arc::clone(&full)].into_iter().chain(own).collect()
+    };
+    let mut levels = vec![level(&attachments.root)];
+    for (end, _) in unit.match_indices('/').chain([(unit.len(), "")]) {
+        levels.push(level(&attachments.units[&unit[..end]]));
+    }
+    levels
+}
+
+/// The policies of all levels together: what one allows, another may deny.
+#[test]
+fn every_unit_decides_as_a_whole() {
+    let role = |name: &str| principal(&format!("arn:aws:iam::222222222222:role/{name}"));
+    let row = Row {
+        name: String::new(),
+        principals: Vec::new(),
+        actions: Vec::new(),
+        resources: any_resource(),
+        regions: home_region(),
+        context: BTreeMap::new(),
+        result: Outcome::Allow,
+    };
+    for unit in attachments().units.keys() {
+        let levels = levels(unit);
+        let decides = |principal: &PrincipalView, action: &str, region: &str| {
+            outcome(&levels, principal, &row, action, "*", region)
+        };
+        let landfall = role("LandfallExecution");
+        for action in [
+            "guardduty:CreateDetector",
+            "config:PutConfigurationRecorder",
+            "iam:CreateServiceLinkedRole",
+        ] {
+            assert_eq!(
+                decides(&landfall, action, "us-west-2"),
+                Outcome::Allow,
+                "{unit}: {action}"
+            );
+        }
+        let administrator = role("Administrator");
+        let closed = matches!(unit.as_str(), "Quarantine" | "Suspended");
+        let expected = if closed {
+            Outcome::Deny
+        } else {
+            Outcome::Allow
+        };
+        assert_eq!(
+            decides(&administrator, "ec2:RunInstances", "eu-central-1"),
+            expected,
+            "{unit}"
+        );
+        assert_eq!(
+            decides(&administrator, "iam:CreateRole", "us-east-1"),
+            expected,
+            "{unit}"
+        );
+        assert_eq!(
+            decides(&administrator, "ec2:RunInstances", "us-west-2"),
+            Outcome::Deny,
+            "{unit}"
+        );
+        assert_eq!(
+            decides(&administrator, "guardduty:DeleteDetector", "eu-central-1"),
+            Outcome::Deny,
+            "{unit}"
+        );
+        let root = principal("arn:aws:iam::222222222222:root");
+        assert_eq!(
+            decides(&root, "iam:CreateAccessKey", "eu-central-1"),
+            Outcome::Deny,
+            "{unit}"
+        );
+    }
+}
