@@ -13,6 +13,7 @@ pub struct Context {
 }
 
 impl Context {
+    /// Nothing is known.
     pub fn new() -> Self {
         Context::default()
     }

@@ -41,11 +41,17 @@ pub struct Layers<'a> {
 /// Where in [`Layers`] a decision fell. Levels count from the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
+    /// The SCPs of one level above (or at) the principal's account.
     Scp { level: usize },
+    /// The RCPs of one level above (or at) the resource's account.
     Rcp { level: usize },
+    /// The policy of the resource, or the trust policy of the role.
     Resource,
+    /// The permissions boundary.
     Boundary,
+    /// The session policy.
     Session,
+    /// The policies of the user or role.
     Identity,
 }
 
@@ -70,12 +76,14 @@ pub struct StatementRef {
     pub policy: usize,
     /// The index of the statement in its policy.
     pub statement: usize,
+    /// Its Sid, where it has one.
     pub sid: Option<String>,
 }
 
 /// A statement that would have allowed the request but for one condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Miss {
+    /// Which statement.
     pub statement: StatementRef,
     /// `StringEquals`
     pub operator: String,
@@ -99,22 +107,28 @@ pub enum Reason {
 /// Which layer denies, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
+    /// Where it fell.
     pub layer: Layer,
+    /// By a statement, or for want of one.
     pub reason: Reason,
 }
 
 /// What all layers together say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
+    /// The request goes through.
     Allowed,
+    /// It does not, for this reason. Of several, the first in the order of [`Layer`], explicit denies before all others.
     Denied(Denial),
 }
 
 impl Decision {
+    /// Whether the request goes through.
     pub fn is_allowed(&self) -> bool {
         matches!(self, Decision::Allowed)
     }
 
+    /// Why it does not.
     pub fn denial(&self) -> Option<&Denial> {
         match self {
             Decision::Allowed => None,

@@ -20,6 +20,7 @@ pub enum Version {
 }
 
 impl Version {
+    /// The date in a document.
     pub fn as_str(self) -> &'static str {
         match self {
             Version::V2008 => "2008-10-17",
@@ -101,16 +102,17 @@ impl Policy {
         }
     }
 
-    /// `None` where the document names none, which means [`Version::V2008`].
+    /// The version of the language. `None` where the document names none, which means [`Version::V2008`].
     pub fn version(&self) -> Option<Version> {
         self.version
     }
 
+    /// The document's name, which some services ask for.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// Never empty.
+    /// In the order of the document. Never empty.
     pub fn statements(&self) -> &[Statement] {
         &self.statements
     }

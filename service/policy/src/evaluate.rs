@@ -7,11 +7,13 @@ use crate::{Context, Policy, PrincipalView, Reach};
 /// Somebody wants to do something to something.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
+    /// Who asks.
     pub principal: &'a PrincipalView,
     /// `service:Operation`; case does not count.
     pub action: &'a str,
     /// The ARN, or `*` for an action that has no resource.
     pub resource: &'a str,
+    /// The condition keys, those of the principal included ([`Context::of`]).
     pub context: &'a Context,
 }
 

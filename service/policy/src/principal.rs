@@ -173,6 +173,7 @@ impl Serialize for PrincipalElement {
 pub enum PrincipalKind {
     /// The root user of an account, who may do everything that no SCP or resource policy denies.
     Root,
+    /// A user of IAM.
     User,
     /// A session of an assumed role.
     RoleSession,
@@ -180,7 +181,9 @@ pub enum PrincipalKind {
     FederatedUser,
     /// A person that an identity provider vouches for, before there is a session.
     Federated,
+    /// An AWS service that calls for itself.
     Service,
+    /// Nobody in particular: a request without credentials.
     Anonymous,
 }
 
@@ -289,6 +292,7 @@ impl PrincipalView {
         self
     }
 
+    /// What sort of principal this is.
     pub fn kind(&self) -> PrincipalKind {
         self.kind
     }
@@ -303,11 +307,12 @@ impl PrincipalView {
         self.issuer.as_deref()
     }
 
-    /// Twelve digits. None for services, providers and the anonymous.
+    /// The account it belongs to, twelve digits. `None` for services, providers and the anonymous.
     pub fn account(&self) -> Option<&str> {
         self.account.as_deref()
     }
 
+    /// `AIDA…`, or `AROA…:SESSION`; the account id for the root user. `None` where nobody said.
     pub fn unique_id(&self) -> Option<&str> {
         self.unique_id.as_deref()
     }

@@ -18,6 +18,7 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// The word in a document.
     pub fn as_str(self) -> &'static str {
         match self {
             Effect::Allow => "Allow",
@@ -141,10 +142,12 @@ impl Statement {
         }
     }
 
+    /// The statement's name, where it has one.
     pub fn sid(&self) -> Option<&str> {
         self.sid.as_deref()
     }
 
+    /// Whether it allows or denies.
     pub fn effect(&self) -> Effect {
         self.effect
     }
@@ -154,16 +157,17 @@ impl Statement {
         self.principal.as_ref()
     }
 
+    /// `Action` or `NotAction`.
     pub fn actions(&self) -> &Selection<Glob> {
         &self.actions
     }
 
-    /// `None` in trust policies: the role is the resource.
+    /// `Resource` or `NotResource`. `None` in trust policies: the role is the resource.
     pub fn resources(&self) -> Option<&Selection<Template>> {
         self.resources.as_ref()
     }
 
-    /// All must hold.
+    /// What the request must meet besides: all of it.
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
     }
