@@ -1,70 +1,61 @@
-"""Account Management as boto3 and the AWS CLI see it: opt-in Regions, contacts, names."""
-
-import json
-import os
-import subprocess
-import sys
-import urllib.request
-
-import boto3
-from botocore.exceptions import ClientError
+from smoke import MANAGEMENT, main, refused
 
 REGION = "eu-south-1"
 
 
-def refused(code, status, call, **arguments):
-    """Wants AWS's refusal `code` with its HTTP status."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        told = (error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"])
-        assert told == (code, status), error
-        return
-    raise AssertionError(f"wanted {code}")
+def member(awsim):
+    """A new member of an organization that trusts Account Management, as the `AccountId` argument of a call."""
+    awsim.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    return {"AccountId": awsim.account("workload")}
 
 
-def advance(endpoint, seconds):
-    """Lets simulated time pass."""
-    body = json.dumps({"advance_seconds": seconds}).encode()
-    urllib.request.urlopen(f"{endpoint}/_awsim/clock", body).close()
+def test_who_may_name_a_member(awsim):
+    account = awsim.client("account")
+    workload = {"AccountId": awsim.account("workload")}
+    with refused("AccessDeniedException", "must first enable trusted access"):
+        account.list_regions(**workload)
+    awsim.client("organizations").enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
+    account.list_regions(**workload)
+    with refused("AccessDeniedException", "standalone context"):
+        account.list_regions(AccountId=MANAGEMENT)
+    mine = awsim.client("account", credentials=awsim.assume(workload["AccountId"]))
+    assert mine.get_account_information()["AccountId"] == workload["AccountId"]
+    with refused("AccessDeniedException"):
+        mine.list_regions(AccountId=MANAGEMENT)
 
 
-def create(organizations, endpoint):
-    """A new member, as the `AccountId` argument of a call."""
-    begun = organizations.create_account(Email="regions@example.com", AccountName="Regions")["CreateAccountStatus"]
-    advance(endpoint, 120)
-    status = organizations.describe_create_account_status(CreateAccountRequestId=begun["Id"])["CreateAccountStatus"]
-    return {"AccountId": status["AccountId"]}
-
-
-def access(organizations, account, member):
-    """The management account speaks for a member only with trusted access, and never for itself by id."""
-    organizations.disable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-    refused("AccessDeniedException", 403, account.list_regions, **member)
-    organizations.enable_aws_service_access(ServicePrincipal="account.amazonaws.com")
-    refused("AccessDeniedException", 403, account.list_regions, AccountId="111111111111")
-
-
-def regions(account, endpoint, member):
-    pages = account.get_paginator("list_regions").paginate(**member, PaginationConfig={"PageSize": 10})
+def test_regions(awsim):
+    account, workload = awsim.client("account"), member(awsim)
+    pages = account.get_paginator("list_regions").paginate(**workload, PaginationConfig={"PageSize": 10})
     states = {region["RegionName"]: region["RegionOptStatus"] for page in pages for region in page["Regions"]}
     assert list(states.values()).count("ENABLED_BY_DEFAULT") == 17 and states[REGION] == "DISABLED", states
-    refused("ValidationException", 400, account.enable_region, RegionName="us-east-1", **member)
-    account.enable_region(RegionName=REGION, **member)
-    refused("ConflictException", 409, account.disable_region, RegionName=REGION, **member)
-    for state in ("ENABLING", "ENABLED"):
-        told = account.get_region_opt_status(RegionName=REGION, **member)["RegionOptStatus"]
+    with refused("ValidationException", "current opt-in status"):
+        account.enable_region(RegionName="us-east-1", **workload)
+    account.enable_region(RegionName=REGION, **workload)
+    with refused("ConflictException"):
+        account.disable_region(RegionName=REGION, **workload)
+    credentials = awsim.assume(workload["AccountId"])
+    for state, answers in (("ENABLING", False), ("ENABLED", True)):
+        told = account.get_region_opt_status(RegionName=REGION, **workload)["RegionOptStatus"]
         assert told == state, told
-        advance(endpoint, 300)
-    told = subprocess.run(
-        ["aws", "--endpoint-url", endpoint, "--output", "json", "account", "list-regions"],
-        check=True, capture_output=True, text=True)
-    assert len(json.loads(told.stdout)["Regions"]) == 34
+        try:
+            awsim.client("config", REGION, credentials=credentials).describe_configuration_recorders()
+            assert answers, "a Region answers that is not enabled"
+        except awsim.client("config").exceptions.ClientError as error:
+            assert not answers, error
+        awsim.advance(300)
+    for region in ("af-south-1", "ap-east-1", "ap-south-2", "ca-west-1", "eu-central-2", "eu-south-2"):
+        account.enable_region(RegionName=region, **workload)
+    with refused("TooManyRequestsException"):
+        account.enable_region(RegionName="il-central-1", **workload)
+    assert len(awsim.cli("account", "list-regions")["Regions"]) == 34
 
 
-def contacts(account, member):
-    security = {"AlternateContactType": "SECURITY", **member}
-    refused("ResourceNotFoundException", 404, account.get_alternate_contact, **security)
+def test_contacts(awsim):
+    account, workload = awsim.client("account"), member(awsim)
+    security = {"AlternateContactType": "SECURITY", **workload}
+    with refused("ResourceNotFoundException"):
+        account.get_alternate_contact(**security)
     contact = {
         "AlternateContactType": "SECURITY",
         "EmailAddress": "security@example.com",
@@ -72,32 +63,23 @@ def contacts(account, member):
         "PhoneNumber": "+1 555 555 0101",
         "Title": "On call",
     }
-    account.put_alternate_contact(**contact, **member)
+    account.put_alternate_contact(**contact, **workload)
     assert account.get_alternate_contact(**security)["AlternateContact"] == contact
     account.delete_alternate_contact(**security)
-    refused("ResourceNotFoundException", 404, account.delete_alternate_contact, **security)
-    assert account.get_contact_information(**member)["ContactInformation"]["CountryCode"] == "US"
+    with refused("ResourceNotFoundException"):
+        account.delete_alternate_contact(**security)
+    told = account.get_contact_information(**workload)["ContactInformation"]
+    account.put_contact_information(ContactInformation={**told, "City": "Elsewhere"}, **workload)
+    assert account.get_contact_information(**workload)["ContactInformation"] == {**told, "City": "Elsewhere"}
 
 
-def names(organizations, account, member):
-    account.put_account_name(AccountName="Renamed", **member)
-    assert account.get_account_information(**member)["AccountName"] == "Renamed"
-    assert organizations.describe_account(**member)["Account"]["Name"] == "Renamed"
+def test_names(awsim):
+    account, workload = awsim.client("account"), member(awsim)
+    account.put_account_name(AccountName="Renamed", **workload)
+    assert account.get_account_information(**workload)["AccountName"] == "Renamed"
+    described = awsim.client("organizations").describe_account(**workload)["Account"]
+    assert described["Name"] == "Renamed", described
+    assert account.get_primary_email(**workload)["PrimaryEmail"] == described["Email"]
 
 
-def main(endpoint):
-    account = boto3.client("account", endpoint_url=endpoint)
-    organizations = boto3.client("organizations", endpoint_url=endpoint)
-    member = create(organizations, endpoint)
-    access(organizations, account, member)
-    regions(account, endpoint, member)
-    contacts(account, member)
-    names(organizations, account, member)
-    print("account: ok")
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("AWS_ACCESS_KEY_ID", "AWSIMMANAGEMENT0000")
-    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "any")
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:4566")
+main(globals())

@@ -1,37 +1,15 @@
-"""Organizations as boto3 and the AWS CLI see it: a landing zone's first hour. Wants a fresh awsim."""
-
+import contextlib
 import json
-import os
-import subprocess
-import sys
-import urllib.request
 
-import boto3
 from botocore.exceptions import ClientError
+from smoke import MANAGEMENT, main, refused
 
-DENY = json.dumps({
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Deny", "Action": "organizations:LeaveOrganization", "Resource": "*"}],
-})
-SCP = {"Name": "Stay", "Description": "", "Type": "SERVICE_CONTROL_POLICY", "Content": DENY}
+SCPS = "SERVICE_CONTROL_POLICY"
 
 
-def refused(code, call, reason=None, **arguments):
-    """Wants AWS's refusal `code`, with `reason` where one is given."""
-    try:
-        call(**arguments)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == code, error
-        assert reason in (None, error.response.get("Reason")), error.response
-        return
-    raise AssertionError(f"wanted {code}")
-
-
-def control(endpoint, path, body=None):
-    """What the simulator itself answers."""
-    data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(f"{endpoint}/_awsim/{path}", data) as response:
-        return json.load(response)
+def deny(action):
+    statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def listed(organizations, operation, **arguments):
@@ -40,143 +18,181 @@ def listed(organizations, operation, **arguments):
     return list(pages.search(pages.result_keys[0].expression))
 
 
-def create(organizations, endpoint, email, **arguments):
-    """What became of a creation two minutes later."""
+def create(awsim, email, **arguments):
+    """What became of a creation."""
+    organizations = awsim.client("organizations")
     begun = organizations.create_account(Email=email, AccountName="Smoke", **arguments)["CreateAccountStatus"]
     assert begun["State"] == "IN_PROGRESS" and begun["Id"].startswith("car-"), begun
-    control(endpoint, "clock", {"advance_seconds": 120})
+    awsim.advance(60)
     return organizations.describe_create_account_status(CreateAccountRequestId=begun["Id"])["CreateAccountStatus"]
 
 
-def accounts(organizations, endpoint):
+def root_of(organizations):
+    return organizations.list_roots()["Roots"][0]["Id"]
+
+
+def unit_of(organizations, name):
+    unit = organizations.create_organizational_unit(ParentId=root_of(organizations), Name=name)
+    return unit["OrganizationalUnit"]["Id"]
+
+
+@contextlib.contextmanager
+def refused_for(reason):
+    """The block must be refused for this reason."""
+    try:
+        yield
+    except ClientError as error:
+        assert error.response.get("Reason") == reason, error.response
+        return
+    raise AssertionError(f"nothing was refused, {reason} was expected")
+
+
+def test_a_bare_organization(awsim):
+    organizations = awsim.client("organizations")
     organization = organizations.describe_organization()["Organization"]
-    assert organization["MasterAccountId"] == "111111111111" and organization["FeatureSet"] == "ALL", organization
-    made = create(
-        organizations, endpoint, "one@example.com",
-        Tags=[{"Key": "request", "Value": "r-1"}], IamUserAccessToBilling="DENY")
+    assert organization["MasterAccountId"] == MANAGEMENT and organization["FeatureSet"] == "ALL", organization
+    (root,) = organizations.list_roots()["Roots"]
+    assert root["PolicyTypes"] == [], root
+    assert awsim.cli("organizations", "describe-organization")["Organization"]["Id"] == organization["Id"]
+    with refused("InvalidSignatureException"):
+        awsim.client("organizations", "eu-west-1").list_roots()
+
+
+def test_create_account(awsim):
+    organizations = awsim.client("organizations")
+    tags = [{"Key": "request", "Value": "r-1"}]
+    made = create(awsim, "one@example.com", Tags=tags, IamUserAccessToBilling="DENY")
     assert made["State"] == "SUCCEEDED", made
-    assert create(organizations, endpoint, "one@example.com")["FailureReason"] == "EMAIL_ALREADY_EXISTS"
-    assert create(organizations, endpoint, ".dot@example.com")["FailureReason"] == "INVALID_EMAIL"
-    refused("InvalidInputException", organizations.create_account, Email="no address", AccountName="x")
-    tags = listed(organizations, "list_tags_for_resource", ResourceId=made["AccountId"])
-    assert tags == [{"Key": "request", "Value": "r-1"}], tags
+    assert listed(organizations, "list_tags_for_resource", ResourceId=made["AccountId"]) == tags
     account = organizations.describe_account(AccountId=made["AccountId"])["Account"]
     assert (account["Status"], account["State"], account["JoinedMethod"]) == ("ACTIVE", "ACTIVE", "CREATED"), account
-    for n in range(22):
-        assert create(organizations, endpoint, f"many{n}@example.com")["State"] == "SUCCEEDED"
-    assert len(listed(organizations, "list_accounts")) == 24
+    assert create(awsim, "one@example.com")["FailureReason"] == "EMAIL_ALREADY_EXISTS"
+    assert create(awsim, ".dot@example.com")["FailureReason"] == "INVALID_EMAIL"
+    awsim.control("POST", "tamper", {"service": "organizations", "action": "take_email", "email": "x@example.com"})
+    assert create(awsim, "x@example.com")["FailureReason"] == "EMAIL_ALREADY_EXISTS"
+    assert len(listed(organizations, "list_create_account_status", States=["FAILED"])) == 3
+    with refused("InvalidInputException"):
+        organizations.create_account(Email="no address", AccountName="x")
+    for n in range(5):
+        organizations.create_account(Email=f"flight{n}@example.com", AccountName="x")
+    with refused("TooManyRequestsException"):
+        organizations.create_account(Email="flight5@example.com", AccountName="x")
+
+
+def test_a_page_may_be_empty_and_go_on(awsim):
+    organizations = awsim.client("organizations")
+    for n in range(21):
+        create(awsim, f"many{n}@example.com")
     first = organizations.list_accounts()
-    assert first["Accounts"] == [] and first["NextToken"], "a page may be empty and go on"
-    assert len(listed(organizations, "list_create_account_status", States=["FAILED"])) == 2
-    told = subprocess.run(
-        ["aws", "--endpoint-url", endpoint, "--output", "json", "organizations", "list-accounts"],
-        check=True, capture_output=True, text=True)
-    assert len(json.loads(told.stdout)["Accounts"]) == 24
-    return made["AccountId"]
+    assert first["Accounts"] == [] and first["NextToken"], first
+    assert len(listed(organizations, "list_accounts")) == 22
+    assert len(awsim.cli("organizations", "list-accounts")["Accounts"]) == 22
+    with refused_for("INVALID_NEXT_TOKEN"):
+        organizations.list_accounts(NextToken="made up")
 
 
-def tree(organizations, root, account):
-    named = {"ParentId": root, "Name": "Production"}
-    unit = organizations.create_organizational_unit(**named)["OrganizationalUnit"]["Id"]
-    refused("DuplicateOrganizationalUnitException", organizations.create_organizational_unit, **named)
+def test_the_tree(awsim):
+    organizations = awsim.client("organizations")
+    account, root, unit = awsim.account("workload"), root_of(organizations), unit_of(organizations, "Production")
+    with refused("DuplicateOrganizationalUnitException"):
+        unit_of(organizations, "Production")
     move = {"AccountId": account, "SourceParentId": root, "DestinationParentId": unit}
+    with refused("SourceParentNotFoundException"):
+        organizations.move_account(**move | {"SourceParentId": "r-none"})
     organizations.move_account(**move)
-    refused("DuplicateAccountException", organizations.move_account, **move)
-    parents = listed(organizations, "list_parents", ChildId=account)
+    with refused("DuplicateAccountException"):
+        organizations.move_account(**move)
+    parents = organizations.list_parents(ChildId=account)["Parents"]
     assert parents == [{"Id": unit, "Type": "ORGANIZATIONAL_UNIT"}], parents
     assert [a["Id"] for a in listed(organizations, "list_accounts_for_parent", ParentId=unit)] == [account]
-    refused(
-        "OrganizationalUnitNotEmptyException", organizations.delete_organizational_unit, OrganizationalUnitId=unit)
-    return unit
+    assert listed(organizations, "list_children", ParentId=unit, ChildType="ACCOUNT")[0]["Id"] == account
+    with refused("OrganizationalUnitNotEmptyException"):
+        organizations.delete_organizational_unit(OrganizationalUnitId=unit)
+    organizations.update_organizational_unit(OrganizationalUnitId=unit, Name="Renamed")
+    row = next(row for row in awsim.control("GET", "accounts") if row["id"] == account)
+    assert row["path"] == "Renamed", row
 
 
-def policies(organizations, root, unit):
-    policy = organizations.create_policy(**SCP)["Policy"]["PolicySummary"]["Id"]
-    refused("DuplicatePolicyException", organizations.create_policy, **SCP)
-    refused("MalformedPolicyDocumentException", organizations.create_policy, **{**SCP, "Name": "x", "Content": "{}"})
+def test_policies(awsim):
+    organizations = awsim.client("organizations")
+    root, unit = root_of(organizations), unit_of(organizations, "Production")
+    scp = {"Name": "Stay", "Description": "", "Type": SCPS, "Content": deny("organizations:LeaveOrganization")}
+    policy = organizations.create_policy(**scp)["Policy"]["PolicySummary"]["Id"]
+    with refused("DuplicatePolicyException"):
+        organizations.create_policy(**scp)
+    with refused("MalformedPolicyDocumentException"):
+        organizations.create_policy(**scp | {"Name": "Other", "Content": "{}"})
+    with refused_for("POLICY_CONTENT_LIMIT_EXCEEDED"):
+        organizations.create_policy(**scp | {"Name": "Other", "Content": scp["Content"] + " " * 10_240})
     attachment = {"PolicyId": policy, "TargetId": unit}
-    refused("PolicyTypeNotEnabledException", organizations.attach_policy, **attachment)
-    organizations.enable_policy_type(RootId=root, PolicyType="SERVICE_CONTROL_POLICY")
+    with refused("PolicyTypeNotEnabledException"):
+        organizations.attach_policy(**attachment)
+    organizations.enable_policy_type(RootId=root, PolicyType=SCPS)
     organizations.attach_policy(**attachment)
-    refused("DuplicatePolicyAttachmentException", organizations.attach_policy, **attachment)
-    refused("PolicyInUseException", organizations.delete_policy, PolicyId=policy)
-    attached = listed(organizations, "list_policies_for_target", TargetId=unit, Filter="SERVICE_CONTROL_POLICY")
+    with refused("DuplicatePolicyAttachmentException"):
+        organizations.attach_policy(**attachment)
+    with refused("PolicyInUseException"):
+        organizations.delete_policy(PolicyId=policy)
+    attached = listed(organizations, "list_policies_for_target", TargetId=unit, Filter=SCPS)
     assert [p["Name"] for p in attached] == ["FullAWSAccess", "Stay"], attached
-    assert listed(organizations, "list_targets_for_policy", PolicyId=policy)[0]["Name"] == "Production"
-    full = {"PolicyId": "p-FullAWSAccess", "TargetId": unit}
-    organizations.detach_policy(**full)
-    refused(
-        "ConstraintViolationException", organizations.detach_policy,
-        reason="MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED", **attachment)
-    organizations.attach_policy(**full)
+    assert organizations.list_targets_for_policy(PolicyId=policy)["Targets"][0]["Name"] == "Production"
+    organizations.detach_policy(PolicyId="p-FullAWSAccess", TargetId=unit)
+    with refused_for("MIN_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED"):
+        organizations.detach_policy(**attachment)
+    changed = organizations.update_policy(PolicyId=policy, Content=deny("iam:*"))
+    assert changed["Policy"]["Content"] == organizations.describe_policy(PolicyId=policy)["Policy"]["Content"]
+    assert len(awsim.cli("organizations", "list-policies", "--filter", SCPS)["Policies"]) == 2
 
 
-def member(endpoint, account):
-    """The member's administrator, in the role that Organizations left there."""
-    sts = boto3.client("sts", endpoint_url=endpoint, region_name="us-east-1")
-    role = f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"
-    keys = sts.assume_role(RoleArn=role, RoleSessionName="smoke")["Credentials"]
-    session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
-    return [session.client(service, endpoint_url=endpoint) for service in ("iam", "organizations")]
-
-
-def enforcement(endpoint, iam, organizations):
-    """An SCP denies the member what it denies, at once, and the management account nothing."""
-    edit = {"service": "organizations", "action": "edit_scp", "policy": "Stay"}
-    assert any(role["RoleName"] == "OrganizationAccountAccessRole" for role in iam.list_roles()["Roles"])
-    control(endpoint, "tamper", {**edit, "content": DENY.replace("organizations:LeaveOrganization", "iam:ListRoles")})
-    refused("AccessDenied", iam.list_roles)
-    boto3.client("iam", endpoint_url=endpoint).list_roles()
-    control(endpoint, "tamper", {**edit, "content": DENY})
+def test_an_edited_policy_binds_at_once(awsim):
+    organizations = awsim.client("organizations")
+    account = awsim.account("workload")
+    iam = awsim.client("iam", credentials=awsim.assume(account))
+    organizations.enable_policy_type(RootId=root_of(organizations), PolicyType=SCPS)
+    scp = {"Name": "Stay", "Description": "", "Type": SCPS, "Content": deny("organizations:LeaveOrganization")}
+    policy = organizations.create_policy(**scp)["Policy"]["PolicySummary"]["Id"]
+    organizations.attach_policy(PolicyId=policy, TargetId=root_of(organizations))
     iam.list_roles()
-    assert organizations.describe_organization()
-    refused("AccessDeniedException", organizations.list_accounts)
+    edit = {"service": "organizations", "action": "edit_scp", "policy": "Stay", "content": deny("iam:ListRoles")}
+    awsim.control("POST", "tamper", edit)
+    with refused("AccessDenied"):
+        iam.list_roles()
+    awsim.client("iam").list_roles()  # no SCP binds the management account
 
 
-def delegation(organizations, account):
+def test_delegated_administrators(awsim):
+    organizations = awsim.client("organizations")
+    account = awsim.account("security")
+    mine = awsim.client("organizations", credentials=awsim.assume(account))
+    assert mine.describe_organization()
+    with refused("AccessDeniedException"):
+        mine.list_accounts()
     service = {"ServicePrincipal": "config.amazonaws.com"}
-    register = organizations.register_delegated_administrator
-    refused("ConstraintViolationException", register, reason="SERVICE_ACCESS_NOT_ENABLED", AccountId=account, **service)
+    with refused_for("SERVICE_ACCESS_NOT_ENABLED"):
+        organizations.register_delegated_administrator(AccountId=account, **service)
     organizations.enable_aws_service_access(**service)
-    register(AccountId=account, **service)
+    organizations.register_delegated_administrator(AccountId=account, **service)
     assert [a["Id"] for a in listed(organizations, "list_delegated_administrators")] == [account]
     assert len(listed(organizations, "list_delegated_services_for_account", AccountId=account)) == 1
     assert len(listed(organizations, "list_aws_service_access_for_organization")) == 1
+    assert len(listed(mine, "list_accounts")) == 2
 
 
-def closing(organizations, endpoint, account, iam):
+def test_close_account(awsim):
+    organizations = awsim.client("organizations")
+    account = awsim.account("workload")
+    iam = awsim.client("iam", credentials=awsim.assume(account))
     organizations.close_account(AccountId=account)
     assert organizations.describe_account(AccountId=account)["Account"]["State"] == "PENDING_CLOSURE"
-    control(endpoint, "clock", {"advance_seconds": 600})
+    awsim.advance(300)
     assert organizations.describe_account(AccountId=account)["Account"]["State"] == "CLOSED"
-    refused("AccountAlreadyClosedException", organizations.close_account, AccountId=account)
+    with refused("AccountAlreadyClosedException"):
+        organizations.close_account(AccountId=account)
     try:
         iam.list_roles()
-        raise AssertionError("a closed account answers")
     except ClientError:
-        pass
-    row = next(row for row in control(endpoint, "accounts") if row["id"] == account)
-    assert (row["state"], row["path"]) == ("CLOSED", "Production"), row
+        return
+    raise AssertionError("a closed account answers")
 
 
-def main(endpoint):
-    organizations = boto3.client("organizations", endpoint_url=endpoint)
-    (root,) = listed(organizations, "list_roots")
-    assert root["PolicyTypes"] == [], root
-    account = accounts(organizations, endpoint)
-    unit = tree(organizations, root["Id"], account)
-    policies(organizations, root["Id"], unit)
-    iam, its_organizations = member(endpoint, account)
-    enforcement(endpoint, iam, its_organizations)
-    delegation(organizations, account)
-    closing(organizations, endpoint, account, iam)
-    elsewhere = boto3.client("organizations", endpoint_url=endpoint, region_name="eu-west-1")
-    refused("InvalidSignatureException", elsewhere.list_roots)
-    print("organizations: ok")
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("AWS_ACCESS_KEY_ID", "AWSIMMANAGEMENT0000")
-    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "any")
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:4566")
+main(globals())
