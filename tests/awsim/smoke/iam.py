@@ -107,6 +107,13 @@ def test_users(awsim):
         other.create_user(UserName="another")
     with refused("DeleteConflict"):
         iam.delete_user(UserName="smoke")
+    bounded = iam.create_user(UserName="bounded", PermissionsBoundary="arn:aws:iam::aws:policy/AmazonS3FullAccess")
+    assert "PermissionsBoundary" in bounded["User"], bounded
+    iam.attach_user_policy(UserName="bounded", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    key_of_bounded = iam.create_access_key(UserName="bounded")["AccessKey"]
+    with refused("AccessDenied", "permissions boundary"):
+        awsim.client("iam", credentials=key_of_bounded).list_roles()
+    awsim.client("s3", credentials=key_of_bounded).list_buckets()
     iam.detach_user_policy(UserName="smoke", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
     iam.delete_access_key(UserName="smoke", AccessKeyId=key["AccessKeyId"])
     iam.delete_user(UserName="smoke")

@@ -121,7 +121,7 @@ impl Own {
             }
             (PrincipalKind::User, _) => Own {
                 identity: world.iam.user_policies(principal.account, view.name()),
-                boundary: None,
+                boundary: world.iam.user_boundary(principal.account, view.name()),
             },
             _ => Own::default(),
         }
