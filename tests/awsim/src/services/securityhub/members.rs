@@ -186,16 +186,21 @@ pub(super) fn list(world: &mut World, call: &Call<'_>) -> Answer {
     let only_associated = call.flag("OnlyAssociated").unwrap_or(true);
     let members = &subscriber(world, call)?.members;
     let associated = |member: &Member| !only_associated || member.standing == Standing::Enabled;
-    let accounts: Vec<AccountId> = members
-        .iter()
-        .filter(|(_, member)| associated(member))
-        .map(|(account, _)| *account)
-        .collect();
-    let members = accounts
+    let accounts = members.iter().filter(|(_, member)| associated(member));
+    let accounts = accounts.map(|(account, _)| json!(account.0)).collect();
+    // Cut first and describe after: an administrator may have thousands of members.
+    let mut page = paging("Members", 50).page(call, accounts)?;
+    let cut = page.remove("Members").unwrap_or_default();
+    let accounts = cut
+        .as_array()
         .into_iter()
-        .filter_map(|account| describe(world, call, account))
+        .flatten()
+        .filter_map(Value::as_u64);
+    let members = accounts
+        .filter_map(|account| describe(world, call, AccountId(account)))
         .collect();
-    paging("Members", 50).page(call, members).map(Value::Object)
+    page.insert("Members".to_owned(), members);
+    Ok(Value::Object(page))
 }
 
 fn describe(world: &World, call: &Call<'_>, account: AccountId) -> Option<Value> {

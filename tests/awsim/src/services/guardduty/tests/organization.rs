@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -262,4 +264,32 @@ fn tampering_is_seen() {
     tamper(&mut scene, "explode").unwrap_err();
     create_members(&mut scene, &admin, &[(member, "any@example.com")]);
     assert_eq!(status(&mut scene, &admin, member), "Enabled");
+}
+
+#[test]
+fn members_come_in_pages() {
+    let mut scene = Scene::new();
+    let admin = delegated(&mut scene);
+    let members = ["a", "b", "c"].map(|name| scene.account(name));
+    create_members(
+        &mut scene,
+        &admin,
+        &members.map(|account| (account, "any@example.com")),
+    );
+    let mut input = json!({ "DetectorId": admin.1, "MaxResults": 2 });
+    let first = ask(&mut scene, "ListMembers", admin.0, input.clone()).unwrap();
+    input["NextToken"] = first["NextToken"].clone();
+    let second = ask(&mut scene, "ListMembers", admin.0, input.clone()).unwrap();
+    assert!(second.get("NextToken").is_none());
+    let pages = [&first, &second].map(|page| page["Members"].as_array().unwrap());
+    assert_eq!(pages.map(Vec::len), [2, 1]);
+    let listed: BTreeSet<&str> = pages
+        .into_iter()
+        .flatten()
+        .map(|member| member["AccountId"].as_str().unwrap())
+        .collect();
+    let expected = members.map(|account| account.to_string());
+    assert_eq!(listed, expected.iter().map(String::as_str).collect());
+    input["NextToken"] = json!("made up");
+    ask(&mut scene, "ListMembers", admin.0, input).unwrap_err();
 }
