@@ -1,1 +1,3 @@
+//! Every integration test, in one program: one thing to link, and the tests run side by side.
 
+mod store;

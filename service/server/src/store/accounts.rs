@@ -191,11 +191,11 @@ impl Store {
         match insert(&mut tx, new, now).await {
             Ok(true) => {}
             Ok(false) => {
-                drop(tx);
+                tx.rollback().await?;
                 return self.repeated(new).await;
             }
             Err(StoreError::Conflict { constraint }) => {
-                drop(tx);
+                tx.rollback().await?;
                 return self.taken(new, constraint).await;
             }
             Err(error) => return Err(error),
@@ -373,6 +373,7 @@ impl Store {
             .execute(adopt.bind(account.as_str()).bind(lease.target))
             .await?;
         if adopted == 0 {
+            tx.rollback().await?;
             return Err(StoreError::Conflict {
                 constraint: "account_id_is_final".to_owned(),
             });

@@ -255,10 +255,13 @@ impl Store {
                 .push(" escape '!'");
         }
         if let Some((key, value)) = &filter.tag {
-            list.push(" and cast(tags ->> ")
+            list.push(" and exists (select 1 from ")
+                .push(self.dialect().each_tag)
+                .push(" as tag where tag.key = ")
                 .value(key.as_str())
-                .push(" as text) = ")
-                .value(value.as_str());
+                .push(" and tag.value = ")
+                .value(value.as_str())
+                .push(")");
         }
         if let Some(cursor) = cursor {
             list.push(" and id > ").value(cursor);

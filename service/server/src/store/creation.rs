@@ -74,12 +74,14 @@ impl Store {
             .iter()
             .any(|creation| lease.target == TargetId::Account(creation.id))
         {
+            tx.rollback().await?;
             return Ok(Begun::AlreadyIntended);
         }
         let calls = query("select target_id, called_at from create_call where called_at > $1");
         let calls: Vec<Call> = tx.all(calls.bind(now - creation::bucket_window())).await?;
         let recent = calls.into_iter().map(|call| call.0).collect();
         if let Some(at) = creation::earliest_create(recent, in_flight.len(), now) {
+            tx.rollback().await?;
             return Ok(Begun::NotBefore(at));
         }
         let intend = query(
@@ -87,6 +89,7 @@ impl Store {
              where id = $2 and phase = 'creating'",
         );
         if tx.execute(intend.bind(now).bind(lease.target)).await? == 0 {
+            tx.rollback().await?;
             return Err(StoreError::Conflict {
                 constraint: "account_intends_only_in_creating".to_owned(),
             });

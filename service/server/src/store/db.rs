@@ -184,6 +184,16 @@ impl Tx {
         }
     }
 
+    /// Lets go of every lock now. A transaction that is dropped does so a moment later, and meanwhile claims pass its
+    /// target over.
+    pub(super) async fn rollback(self) -> Result<(), StoreError> {
+        match self {
+            Tx::Lite(tx) => tx.rollback().await?,
+            Tx::Pg(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Tx::Lite(tx) => tx.commit().await?,

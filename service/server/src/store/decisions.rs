@@ -70,6 +70,7 @@ impl Store {
             return Ok(Decided::NotFound);
         };
         if !decision.may_be_taken_in(before.phase) {
+            tx.rollback().await?;
             return Ok(Decided::WrongPhase(before.phase));
         }
         let (kind, word) = match decision {
@@ -114,13 +115,14 @@ impl Store {
             return Ok(Decided::NotFound);
         };
         if before.phase != Phase::Failed {
+            tx.rollback().await?;
             return Ok(Decided::WrongPhase(before.phase));
         }
         let (request, email) = corrected.unwrap_or((&before.request, &before.email));
         match begin_anew(&mut tx, &before, request, email, now).await {
             Ok(()) => {}
             Err(error) if accounts::is_email_conflict(&error) => {
-                drop(tx);
+                tx.rollback().await?;
                 return match self.email_holder(email).await? {
                     Some(by) => Ok(Decided::EmailTaken { by }),
                     None => Err(error),

@@ -120,7 +120,8 @@ impl Stored for Moment {
 
 impl Store {
     /// Takes up to `limit` targets that are due, the longest due first, for `lease_for`. No target is ever given to two
-    /// owners at a time. A target whose lease ran out is due again.
+    /// owners at a time. A target whose lease ran out is due again. One that somebody is writing to this very moment may be
+    /// passed over; it stays due.
     pub async fn claim(
         &self,
         owner: Uuid,

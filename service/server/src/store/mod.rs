@@ -143,7 +143,7 @@ impl Store {
         Ok(store(db, due, changed, listener))
     }
 
-    /// Brings the schema up to date. Several replicas may do so at once.
+    /// Brings the schema up to date. On PostgreSQL several replicas may do so at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.db().migrate().await
     }

@@ -1,0 +1,146 @@
+//! Migrations, constraints, and what is said when there is no database.
+
+use landfall_server::store::{LITE_MIGRATIONS, PG_MIGRATIONS, Store, StoreError};
+use landfall_tests::database::{Database, both};
+
+use super::add;
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    let versions = |migrator: &'static sqlx::migrate::Migrator| -> Vec<_> {
+        migrator
+            .iter()
+            .map(|migration| (migration.version, migration.description.clone()))
+            .collect()
+    };
+    assert!(!versions(&LITE_MIGRATIONS).is_empty());
+    assert_eq!(versions(&LITE_MIGRATIONS), versions(&PG_MIGRATIONS));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_databases_have_the_same_tables_and_columns() {
+    let lite = Database::sqlite().await;
+    let pg = Database::postgres().await;
+    let of_lite = "select group_concat(name, ' ') from (select m.name || '.' || c.name as name
+        from sqlite_master m join pragma_table_info(m.name) c
+        where m.type = 'table' and m.name not like 'sqlite%' and m.name not like '\\_sqlx%' escape '\\' order by 1)";
+    let of_pg = "select string_agg(name, ' ' order by name) from (select table_name || '.' || column_name as name
+        from information_schema.columns where table_schema = 'public' and table_name not like '\\_sqlx%') as columns";
+    let columns = lite.sql(of_lite).await.unwrap().unwrap();
+    assert!(columns.contains("target.fence"), "{columns}");
+    assert_eq!(columns, pg.sql(of_pg).await.unwrap().unwrap());
+    let indexes_of_lite = "select group_concat(name, ' ') from (select name from sqlite_master
+        where type = 'index' and name not like 'sqlite%' order by name)";
+    let indexes_of_pg = "select string_agg(indexname, ' ' order by indexname) from pg_indexes
+        where schemaname = 'public' and indexdef not like 'CREATE UNIQUE INDEX%' or indexname = 'account_email_is_unique'";
+    assert_eq!(
+        lite.sql(indexes_of_lite).await.unwrap(),
+        pg.sql(indexes_of_pg).await.unwrap()
+    );
+    lite.remove().await;
+    pg.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrating_again_keeps_every_row() {
+    both(async |db| {
+        let account = add(&db.store, "a@example.com").await;
+        db.store.migrate().await.unwrap();
+        let after = db.another_store().await;
+        after.migrate().await.unwrap();
+        assert_eq!(after.account(account.id).await.unwrap(), Some(account));
+        after.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_may_migrate_at_once() {
+    let db = Database::empty_postgres().await;
+    let other = db.another_store().await;
+    let (one, two) = tokio::join!(db.store.migrate(), other.migrate());
+    one.unwrap();
+    two.unwrap();
+    db.store.ping().await.unwrap();
+    other.close().await;
+    db.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_a_schema_is_not_ready() {
+    for db in [
+        Database::empty_sqlite().await,
+        Database::empty_postgres().await,
+    ] {
+        assert!(db.store.ping().await.is_err());
+        db.store.migrate().await.unwrap();
+        db.store.ping().await.unwrap();
+        db.remove().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_contradict_themselves_are_refused_by_name() {
+    both(async |db| {
+        let id = add(&db.store, "a@example.com").await.id;
+        for (constraint, change) in [
+            (
+                "account_exists_from_placing_on",
+                "update account set phase = 'placing'",
+            ),
+            (
+                "account_ended_with_reason",
+                "update account set phase = 'failed'",
+            ),
+            (
+                "account_status_follows_intent",
+                "update account set creation_status_id = 'car-1'",
+            ),
+            (
+                "account_phase",
+                "update account set phase = 'lost', account_id = '222222222222'",
+            ),
+            (
+                "account_id_has_twelve_digits",
+                "update account set account_id = '1'",
+            ),
+            ("target_lease_is_whole", "update target set leased_by = 'x'"),
+            ("target_pause_is_whole", "update target set paused_at = 1"),
+            (
+                "target_generation_is_not_overtaken",
+                "update target set observed_generation = 99",
+            ),
+        ] {
+            let refused = db.sql(change).await.unwrap_err().to_string();
+            assert!(refused.contains(constraint), "{constraint}: {refused}");
+        }
+        assert!(db.store.account(id).await.unwrap().is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_cannot_be_used_says_why_without_the_password() {
+    for (url, reason) in [
+        ("mysql://root:secret@host/db", "must begin with"),
+        ("sqlite::memory:", "name a file"),
+    ] {
+        let error = Store::open(url)
+            .await
+            .err()
+            .expect("it is no database")
+            .to_string();
+        assert!(
+            error.contains(reason) && !error.contains("secret"),
+            "{error}"
+        );
+    }
+    let nowhere = Store::open("postgres://landfall@localhost/none?host=/nowhere").await;
+    assert!(
+        matches!(nowhere, Err(StoreError::Unavailable(_))),
+        "{:?}",
+        nowhere.err()
+    );
+    let nowhere = Store::open("sqlite:///nowhere/at/all.db").await;
+    assert!(nowhere.is_err());
+}
