@@ -5,7 +5,7 @@
 //! and tags (`tags`), are kept by the id of what they belong to, because AWS treats roots, OUs and accounts alike there.
 //!
 //! What AWS does in the background (creating and closing accounts) is a list of events with a time, which [`settle`]
-//! carries out once their time has come. Nothing else looks at the clock.
+//! carries out once their time has come. Besides, lists of accounts lag a moment behind.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;

@@ -10,6 +10,10 @@ use crate::world::World;
 
 /// Disturbs the organization as `request` says, and obeys AWS's rules in doing so.
 ///
+/// # Errors
+///
+/// A sentence about what the request lacks, or why AWS would not have it.
+///
 /// | `action` | further members |
 /// | --- | --- |
 /// | `attach_scp`, `detach_scp` | `policy` (id or name), `target` (id) |
