@@ -1,5 +1,6 @@
 //! Roles, their documents, and the ones that belong to services.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{MEMBER, READ, TRUST, call, refused};
@@ -227,6 +228,48 @@ fn service_linked_roles_belong_to_their_service() {
         "IN_PROGRESS"
     );
     assert!(!scene.world.iam.has_role(MEMBER, "AWSServiceRoleForConfig"));
+}
+
+#[test]
+fn a_service_linked_role_in_use_stays() {
+    let scene = &mut Scene::new();
+    let name = json!({"RoleName": "AWSServiceRoleForConfig"});
+    let create = json!({"AWSServiceName": "config.amazonaws.com"});
+    let role = call(scene, MEMBER, "CreateServiceLinkedRole", create).unwrap();
+    let policy = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": {"Service": "config.amazonaws.com"},
+        "Action": "s3:*",
+        "Resource": ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"],
+    }]});
+    let recorder = json!({"name": "default", "roleARN": role["Role"]["Arn"]});
+    for (call, input) in [
+        (("s3", "CreateBucket"), json!({"Bucket": "logs"})),
+        (
+            ("s3", "PutBucketPolicy"),
+            json!({"Bucket": "logs", "Policy": policy.to_string()}),
+        ),
+        (
+            ("config", "PutConfigurationRecorder"),
+            json!({"ConfigurationRecorder": recorder}),
+        ),
+        (
+            ("config", "PutDeliveryChannel"),
+            json!({"DeliveryChannel": {"name": "default", "s3BucketName": "logs"}}),
+        ),
+        (
+            ("config", "StartConfigurationRecorder"),
+            json!({"ConfigurationRecorderName": "default"}),
+        ),
+    ] {
+        scene.call(call, MEMBER, "us-east-1", input).unwrap();
+    }
+    let task = call(scene, MEMBER, "DeleteServiceLinkedRole", name).unwrap();
+    scene.after(SignedDuration::from_mins(1));
+    let status = call(scene, MEMBER, "GetServiceLinkedRoleDeletionStatus", task).unwrap();
+    assert_eq!(status["Status"], "FAILED");
+    assert_eq!(status["Reason"]["RoleUsageList"][0]["Region"], "us-east-1");
+    assert!(scene.world.iam.has_role(MEMBER, "AWSServiceRoleForConfig"));
 }
 
 #[test]
