@@ -64,6 +64,22 @@ impl fmt::Debug for Cloud {
     }
 }
 
+/// How to reach AWS where the environment is not to say.
+#[derive(Clone, Default)]
+pub struct Access {
+    pub endpoint_url: Option<String>,
+    /// Access key id and secret.
+    pub credentials: Option<(String, String)>,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access")
+            .field("endpoint_url", &self.endpoint_url)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a session is for: whose, in which Region the calls go, and why.
 #[derive(Clone, Debug)]
 pub struct Errand {
@@ -78,8 +94,9 @@ pub struct Errand {
 }
 
 impl Cloud {
-    /// Finds credentials, endpoint and proxy settings as every AWS program does, and opens nothing yet.
-    pub async fn from_environment(zone: &LandingZone, calls_in_flight: usize) -> Self {
+    /// Finds credentials, endpoint and proxy settings as every AWS program does, except for what `access` gives, and
+    /// opens nothing yet.
+    pub async fn open(zone: &LandingZone, calls_in_flight: usize, access: Access) -> Self {
         let http_client = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc))
             .build_with_resolver(LocalhostResolver::default());
@@ -88,14 +105,20 @@ impl Cloud {
             .operation_attempt_timeout(Duration::from_secs(15))
             .operation_timeout(Duration::from_secs(20))
             .build();
-        let base = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http_client)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .region(aws_config::Region::new(zone.home_region.to_string()))
-            .load()
-            .await;
+            .region(aws_config::Region::new(zone.home_region.to_string()));
+        if let Some(endpoint) = access.endpoint_url {
+            loader = loader.endpoint_url(endpoint);
+        }
+        if let Some((key_id, secret)) = access.credentials {
+            loader = loader
+                .credentials_provider(Credentials::new(key_id, secret, None, None, "landfall"));
+        }
+        let base = loader.load().await;
         Cloud(Arc::new(Inner {
             base,
             management_account: zone.management_account.clone(),

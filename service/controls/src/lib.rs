@@ -17,3 +17,7 @@ pub mod session;
 pub mod vending;
 
 mod guardduty_detector;
+mod iam_service_linked_roles;
+mod organizations_placement;
+mod organizations_trusted_access;
+mod organizations_units;

@@ -8,14 +8,24 @@ use serde_json::Value;
 
 use crate::control::{AnyControl, erase};
 use crate::guardduty_detector::GuardDutyDetector;
+use crate::iam_service_linked_roles::IamServiceLinkedRoles;
+use crate::organizations_placement::OrganizationsPlacement;
+use crate::organizations_trusted_access::OrganizationsTrustedAccess;
+use crate::organizations_units::OrganizationsUnits;
 
 /// All controls by id.
 pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
     static CONTROLS: LazyLock<BTreeMap<ControlId, Box<dyn AnyControl>>> = LazyLock::new(|| {
-        [erase::<GuardDutyDetector>()]
-            .into_iter()
-            .map(|control| (control.descriptor().id.clone(), control))
-            .collect()
+        [
+            erase::<GuardDutyDetector>(),
+            erase::<IamServiceLinkedRoles>(),
+            erase::<OrganizationsPlacement>(),
+            erase::<OrganizationsTrustedAccess>(),
+            erase::<OrganizationsUnits>(),
+        ]
+        .into_iter()
+        .map(|control| (control.descriptor().id.clone(), control))
+        .collect()
     });
     &CONTROLS
 }

@@ -41,6 +41,9 @@ pub const ACTIONS: &[&str] = &[
     organizational_units::LIST,
 ];
 
+/// The part of them that finds and changes an account's place.
+pub const PLACING: &[&str] = &[LIST_PARENTS, MOVE, organizational_units::LIST];
+
 /// The clocks of AWS and of this machine may differ by this much.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 

@@ -143,6 +143,17 @@ impl SettingsError {
     }
 }
 
+impl SettingsError {
+    /// The landing zone wants a baseline that no file defines.
+    pub fn missing_baseline(name: &str, wanted_by: &str) -> Self {
+        SettingsError {
+            file: "baselines".to_owned(),
+            line: None,
+            rule: format!("there is no baseline {name}, which {wanted_by} needs"),
+        }
+    }
+}
+
 fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset.min(text.len())]
         .iter()

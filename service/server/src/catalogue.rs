@@ -1,0 +1,103 @@
+//! The data that travels in the binary: baselines and service control policies. A directory given at start takes the
+//! place of what is embedded, as a whole.
+
+use std::path::Path;
+
+use anyhow::Context;
+use landfall_controls::registry;
+use landfall_model::baseline::{self, Baselines};
+use landfall_model::landing_zone::{LandingZone, SettingsError};
+use landfall_model::scp::{ScpLimits, ScpSet};
+use rust_embed::RustEmbed;
+
+#[derive(RustEmbed)]
+#[folder = "../../baselines"]
+#[include = "*.toml"]
+struct EmbeddedBaselines;
+
+#[derive(RustEmbed)]
+#[folder = "../../scp"]
+#[include = "*.json"]
+#[include = "attachments.toml"]
+struct EmbeddedScps;
+
+/// What accounts must have, and what they must not do.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    pub baselines: Baselines,
+    pub scps: ScpSet,
+}
+
+impl Catalogue {
+    /// Reads and checks everything against the landing zone and the registry of controls.
+    pub fn load(
+        zone: &LandingZone,
+        baselines: Option<&Path>,
+        scps: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let files = match baselines {
+            Some(directory) => read(directory, &["toml"])?,
+            None => embedded::<EmbeddedBaselines>("baselines/"),
+        };
+        let baselines = Baselines::parse(&files, registry::check)?;
+        for (needed, why) in
+            std::iter::once((baseline::ORGANIZATION, "the organization itself".to_owned())).chain(
+                zone.organizational_units.iter().map(|unit| {
+                    (
+                        unit.baseline.as_str(),
+                        format!("organizational unit {}", unit.path),
+                    )
+                }),
+            )
+        {
+            if baselines.get(needed).is_none() {
+                return Err(SettingsError::missing_baseline(needed, &why).into());
+            }
+        }
+        let files = match scps {
+            Some(directory) => read(directory, &["json", "toml"])?,
+            None => embedded::<EmbeddedScps>("scp/"),
+        };
+        let (documents, attachments): (Vec<_>, Vec<_>) = files
+            .into_iter()
+            .partition(|(name, _)| name.ends_with(".json"));
+        let (_, attachments) = attachments
+            .into_iter()
+            .find(|(name, _)| name.ends_with("attachments.toml"))
+            .context("the directory of service control policies has no attachments.toml")?;
+        let scps = ScpSet::parse(&attachments, &documents, zone, ScpLimits::default())?;
+        Ok(Catalogue { baselines, scps })
+    }
+}
+
+fn embedded<E: RustEmbed>(prefix: &str) -> Vec<(String, String)> {
+    let text = |name: &str| {
+        E::get(name)
+            .map(|file| String::from_utf8_lossy(&file.data).into_owned())
+            .unwrap_or_default()
+    };
+    E::iter()
+        .filter(|name| !name.contains('/'))
+        .map(|name| (format!("{prefix}{name}"), text(&name)))
+        .collect()
+}
+
+fn read(directory: &Path, endings: &[&str]) -> anyhow::Result<Vec<(String, String)>> {
+    let listed = std::fs::read_dir(directory)
+        .with_context(|| format!("{} cannot be read", directory.display()))?;
+    let mut files = Vec::new();
+    for entry in listed {
+        let path = entry?.path();
+        if path
+            .extension()
+            .and_then(|ending| ending.to_str())
+            .is_some_and(|ending| endings.contains(&ending))
+        {
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            files.push((path.display().to_string(), text));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
