@@ -1,7 +1,10 @@
 //! A world and a clock for the services' tests: who calls what, where, with which input.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use landfall_policy::Policy;
+use serde_json::{Value, json};
 
 use crate::call::{AccountId, Answer, Call, Principal, Region};
 use crate::world::{MANAGEMENT_ACCOUNT, Settings, World};
@@ -9,6 +12,7 @@ use crate::world::{MANAGEMENT_ACCOUNT, Settings, World};
 pub(crate) struct Scene {
     pub(crate) world: World,
     pub(crate) now: Timestamp,
+    session_policy: Option<Arc<Policy>>,
 }
 
 impl Scene {
@@ -23,7 +27,16 @@ impl Scene {
         Scene {
             world: World::new(settings, now),
             now,
+            session_policy: None,
         }
+    }
+
+    /// Lets the callers from now on do nothing but `actions`, as far as services ask on their behalf.
+    pub(crate) fn session_policy(&mut self, actions: &Value) {
+        let statement = json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
+        let policy = json!({ "Version": "2012-10-17", "Statement": [statement] });
+        let policy = Policy::parse(&policy.to_string()).expect("the actions are actions");
+        self.session_policy = Some(Arc::new(policy));
     }
 
     pub(crate) fn after(&mut self, duration: SignedDuration) -> &mut Self {
@@ -43,7 +56,7 @@ impl Scene {
             arn: format!("arn:aws:iam::{account}:root"),
             unique_id: account.to_string(),
             role: None,
-            session_policy: None,
+            session_policy: self.session_policy.clone(),
             source_identity: None,
             tags: Vec::new(),
         };
@@ -61,7 +74,7 @@ impl Scene {
     /// Creates an account of the organization and waits until it is there.
     pub(crate) fn account(&mut self, name: &str) -> AccountId {
         let email = format!("{name}@example.com");
-        let input = serde_json::json!({ "AccountName": name, "Email": email });
+        let input = json!({ "AccountName": name, "Email": email });
         let call = |scene: &mut Self, operation, input| {
             let answer = scene.call(
                 ("organizations", operation),
@@ -73,7 +86,7 @@ impl Scene {
         };
         let status = call(self, "CreateAccount", input);
         self.after(SignedDuration::from_mins(1));
-        let request = serde_json::json!({ "CreateAccountRequestId": status["Id"] });
+        let request = json!({ "CreateAccountRequestId": status["Id"] });
         let status = call(self, "DescribeCreateAccountStatus", request);
         status["AccountId"]
             .as_str()

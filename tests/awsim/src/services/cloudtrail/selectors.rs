@@ -51,7 +51,7 @@ impl Selectors {
         }
     }
 
-    fn describe(&self, arn: String) -> Value {
+    fn describe(&self, arn: &str) -> Value {
         match self {
             Selectors::Basic(list) => json!({ "TrailARN": arn, "EventSelectors": list }),
             Selectors::Advanced(list) => json!({ "TrailARN": arn, "AdvancedEventSelectors": list }),
@@ -62,7 +62,7 @@ impl Selectors {
 pub(super) fn put(world: &mut World, call: &Call<'_>) -> Answer {
     let reference = changeable(world, call, call.required("TrailName"))?;
     let selectors = Selectors::read(call)?;
-    let described = selectors.describe(reference.arn());
+    let described = selectors.describe(&reference.arn());
     if let Some(trail) = world.cloudtrail.get_mut(&reference) {
         trail.selectors = selectors;
     }
@@ -71,7 +71,7 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Answer {
 
 pub(super) fn get(world: &World, call: &Call<'_>) -> Answer {
     let trail = visible(world, call, call.required("TrailName"))?;
-    Ok(trail.selectors.describe(trail.arn()))
+    Ok(trail.selectors.describe(&trail.arn()))
 }
 
 /// A selector with the members that were left out.

@@ -102,7 +102,7 @@ pub(super) fn put(world: &mut World, call: &Call<'_>) -> Answer {
 pub(super) fn delete(world: &mut World, call: &Call<'_>) -> Answer {
     let name = call.required("DeliveryChannelName");
     let cell = world.config.here_mut(call);
-    if !cell.channel.as_ref().is_some_and(|c| c.name == name) {
+    if cell.channel.as_ref().is_none_or(|c| c.name != name) {
         return Err(no_such_channel(name));
     }
     if cell.is_recording() {
@@ -142,8 +142,8 @@ pub(super) fn describe_status(world: &World, call: &Call<'_>) -> Answer {
         let info = delivery_info(outcome);
         json!({
             "name": channel.name,
-            "configSnapshotDeliveryInfo": info.clone(),
-            "configHistoryDeliveryInfo": info.clone(),
+            "configSnapshotDeliveryInfo": info,
+            "configHistoryDeliveryInfo": info,
             "configStreamDeliveryInfo": info,
         })
     });
@@ -164,7 +164,7 @@ fn selected<'a>(cell: Option<&'a Cell>, call: &Call<'_>) -> Result<Option<&'a Ch
     let names = texts(call.list("DeliveryChannelNames"));
     let unknown = names
         .iter()
-        .find(|name| !channel.is_some_and(|channel| channel.name == **name));
+        .find(|name| channel.is_none_or(|channel| channel.name != **name));
     match unknown {
         Some(name) => Err(no_such_channel(name)),
         None => Ok(channel),

@@ -7,6 +7,9 @@ use crate::call::{AccountId, Answer, Region};
 use crate::services::scene::Scene;
 use crate::world::MANAGEMENT_ACCOUNT;
 
+mod aggregators;
+mod delivery;
+
 const HERE: Region = "eu-central-1";
 const BUCKET: &str = "config-logs";
 
@@ -241,101 +244,14 @@ fn the_role_must_be_there_and_trust_config() {
 }
 
 #[test]
-fn the_bucket_must_be_there_and_let_config_write() {
-    let mut member = Member::bare();
-    member.role = member.service_linked_role(member.account);
-    member.put_recorder("default").unwrap();
-    let channel = json!({ "DeliveryChannel": { "s3BucketName": "no-such-bucket" } });
-    refused(
-        member.call("PutDeliveryChannel", channel),
-        "NoSuchBucketException",
-    );
-    refused(
-        member.put_channel("default"),
-        "InsufficientDeliveryPolicyException",
-    );
-    let source = |account: AccountId| json!({ "StringEquals": { "aws:SourceAccount": account.to_string() } });
-    member.bucket_policy(&source(MANAGEMENT_ACCOUNT));
-    refused(
-        member.put_channel("default"),
-        "InsufficientDeliveryPolicyException",
-    );
-    member.bucket_policy(&source(member.account));
-    member.put_channel("default").unwrap();
-    for (prefix, code) in [
-        ("below", "InsufficientDeliveryPolicyException"),
-        ("", "InvalidS3KeyPrefixException"),
-        ("/below", "InvalidS3KeyPrefixException"),
-        ("be//low", "InvalidS3KeyPrefixException"),
-    ] {
-        let channel = json!({ "s3BucketName": BUCKET, "s3KeyPrefix": prefix });
-        let answer = member.call("PutDeliveryChannel", json!({ "DeliveryChannel": channel }));
-        refused(answer, code);
-    }
-}
-
-#[test]
-fn a_role_writes_to_its_own_accounts_bucket_with_its_own_policies() {
-    let mut member = Member::bare();
-    let here = (member.account, "us-east-1");
-    let mut setup = |service: (&'static str, &'static str), input: Value| {
-        member
-            .scene
-            .call(service, here.0, here.1, input)
-            .expect("set-up succeeds");
-    };
-    setup(("s3", "CreateBucket"), json!({ "Bucket": "own-logs" }));
-    let trust = json!({ "Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow",
-        "Principal": { "Service": "config.amazonaws.com" },
-        "Action": "sts:AssumeRole",
-    }] });
-    let role = json!({ "RoleName": "recorder", "AssumeRolePolicyDocument": trust.to_string() });
-    setup(("iam", "CreateRole"), role);
-    member.role = format!("arn:aws:iam::{}:role/recorder", member.account);
-    member.put_recorder("default").unwrap();
-    let channel = json!({ "DeliveryChannel": { "s3BucketName": "own-logs" } });
-    let answer = member.call("PutDeliveryChannel", channel.clone());
-    refused(answer, "InsufficientDeliveryPolicyException");
-    let policy = json!({ "Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow",
-        "Action": ["s3:GetBucketAcl", "s3:ListBucket", "s3:PutObject"],
-        "Resource": ["arn:aws:s3:::own-logs", "arn:aws:s3:::own-logs/*"],
-    }] });
-    let input = json!({ "RoleName": "recorder", "PolicyName": "deliver", "PolicyDocument": policy.to_string() });
-    let answer = member
-        .scene
-        .call(("iam", "PutRolePolicy"), here.0, here.1, input);
-    answer.expect("set-up succeeds");
-    member.call("PutDeliveryChannel", channel).unwrap();
-}
-
-#[test]
-fn a_running_recorder_keeps_its_channel() {
+fn the_caller_must_be_allowed_to_pass_the_role() {
     let mut member = Member::new();
-    member.recording();
-    let delete = json!({ "DeliveryChannelName": "default" });
-    let answer = member.call("DeleteDeliveryChannel", delete.clone());
-    refused(answer, "LastDeliveryChannelDeleteFailedException");
-    let name = json!({ "ConfigurationRecorderName": "default" });
+    member.scene.session_policy(&json!("config:*"));
+    refused(member.put_recorder("default"), "AccessDeniedException");
     member
-        .call("StopConfigurationRecorder", name.clone())
-        .unwrap();
-    assert!(member.status()["lastStopTime"].is_string());
-    member
-        .call("DeleteDeliveryChannel", delete.clone())
-        .unwrap();
-    refused(
-        member.call("DeleteDeliveryChannel", delete),
-        "NoSuchDeliveryChannelException",
-    );
-    member
-        .call("DeleteConfigurationRecorder", name.clone())
-        .unwrap();
-    refused(
-        member.call("DeleteConfigurationRecorder", name),
-        "NoSuchConfigurationRecorderException",
-    );
+        .scene
+        .session_policy(&json!(["config:*", "iam:PassRole"]));
+    member.put_recorder("default").unwrap();
 }
 
 #[test]
@@ -383,121 +299,6 @@ fn describing_an_unknown_name_is_refused() {
     refused(
         member.call("DescribeDeliveryChannels", unknown),
         "NoSuchDeliveryChannelException",
-    );
-}
-
-#[test]
-fn an_organization_aggregator_belongs_to_its_administrators() {
-    let mut member = Member::new();
-    member.recording();
-    let put = |role: String| {
-        json!({
-            "ConfigurationAggregatorName": "organization",
-            "OrganizationAggregationSource": { "RoleArn": role, "AllAwsRegions": true },
-        })
-    };
-    let (account, role) = (member.account, member.role.clone());
-    let answer = member.call("PutConfigurationAggregator", put(role.clone()));
-    refused(answer, "OrganizationAccessDeniedException");
-
-    let answer = member.call_as(
-        MANAGEMENT_ACCOUNT,
-        "PutConfigurationAggregator",
-        put(role.clone()),
-    );
-    refused(answer, "InvalidRoleException");
-    let own_role = member.service_linked_role(MANAGEMENT_ACCOUNT);
-    assert!(
-        !member
-            .scene
-            .world
-            .organizations
-            .trusted_access("config.amazonaws.com")
-    );
-    let answer = member.call_as(
-        MANAGEMENT_ACCOUNT,
-        "PutConfigurationAggregator",
-        put(own_role),
-    );
-    answer.unwrap();
-    assert!(
-        member
-            .scene
-            .world
-            .organizations
-            .trusted_access("config.amazonaws.com")
-    );
-
-    member.organizations(
-        "RegisterDelegatedAdministrator",
-        json!({ "AccountId": account.to_string() }),
-    );
-    let first = member
-        .call("PutConfigurationAggregator", put(role.clone()))
-        .unwrap();
-    member.scene.after(SignedDuration::from_secs(1));
-    let again = member
-        .call("PutConfigurationAggregator", put(role))
-        .unwrap();
-    let (first, again) = (
-        &first["ConfigurationAggregator"],
-        &again["ConfigurationAggregator"],
-    );
-    assert_eq!(
-        first["ConfigurationAggregatorArn"],
-        again["ConfigurationAggregatorArn"]
-    );
-    assert_eq!(first["CreationTime"], again["CreationTime"]);
-    assert_ne!(first["LastUpdatedTime"], again["LastUpdatedTime"]);
-
-    let name = json!({ "ConfigurationAggregatorName": "organization" });
-    let sources = member
-        .call("DescribeConfigurationAggregatorSourcesStatus", name.clone())
-        .unwrap();
-    let rows = sources["AggregatedSourceStatusList"].as_array().unwrap();
-    let row = rows
-        .iter()
-        .find(|row| row["SourceId"] == account.to_string())
-        .unwrap();
-    assert_eq!(row["AwsRegion"], HERE);
-    assert_eq!(row["LastUpdateStatus"], "SUCCEEDED");
-    member
-        .call("DeleteConfigurationAggregator", name.clone())
-        .unwrap();
-    refused(
-        member.call("DeleteConfigurationAggregator", name),
-        "NoSuchConfigurationAggregatorException",
-    );
-}
-
-#[test]
-fn an_aggregator_has_one_source_and_says_its_regions() {
-    let mut member = Member::new();
-    for source in [
-        json!({}),
-        json!({ "AccountAggregationSources": [{ "AccountIds": ["222222222222"] }] }),
-        json!({ "AccountAggregationSources": [{ "AccountIds": ["222222222222"], "AllAwsRegions": true, "AwsRegions": ["eu-west-1"] }] }),
-        json!({ "AccountAggregationSources": [{ "AccountIds": ["222222222222"], "AwsRegions": ["eu-nowhere-1"] }] }),
-    ] {
-        let mut input = source;
-        input["ConfigurationAggregatorName"] = "accounts".into();
-        let answer = member.call("PutConfigurationAggregator", input);
-        refused(answer, "InvalidParameterValueException");
-    }
-    for n in 0..50 {
-        let input = json!({
-            "ConfigurationAggregatorName": format!("a{n}"),
-            "AccountAggregationSources": [{ "AccountIds": ["222222222222"], "AwsRegions": ["eu-west-1"] }],
-        });
-        member.call("PutConfigurationAggregator", input).unwrap();
-    }
-    let one_more = json!({
-        "ConfigurationAggregatorName": "one-more",
-        "AccountAggregationSources": [{ "AccountIds": ["222222222222"], "AllAwsRegions": true }],
-    });
-    refused(
-        member.call("PutConfigurationAggregator", one_more),
-        "LimitExceededException",
     );
 }
 

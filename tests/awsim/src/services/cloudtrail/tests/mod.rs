@@ -7,6 +7,8 @@ use crate::call::{AccountId, Answer, Region};
 use crate::services::scene::Scene;
 use crate::world::MANAGEMENT_ACCOUNT;
 
+mod settings;
+
 const HOME: Region = "eu-central-1";
 const AWAY: Region = "us-west-2";
 const BUCKET: &str = "trail-logs";
@@ -120,13 +122,13 @@ impl Trails {
         answer.expect("the policy is a policy");
     }
 
-    /// Lets CloudTrail write for whoever asks.
-    fn open_bucket_wide(&mut self) {
+    /// Lets CloudTrail do this for whoever asks.
+    fn open_bucket_wide(&mut self, action: &str) {
         let bucket = format!("arn:aws:s3:::{BUCKET}");
         let policy = json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Allow",
             "Principal": { "Service": "cloudtrail.amazonaws.com" },
-            "Action": "s3:*",
+            "Action": action,
             "Resource": [bucket, format!("{bucket}/*")],
         }] });
         let input = json!({ "Bucket": BUCKET, "Policy": policy.to_string() });
@@ -169,7 +171,7 @@ fn refused(answer: Answer, code: &str) {
 #[test]
 fn names_follow_the_grammar() {
     let mut trails = Trails::new();
-    trails.open_bucket_wide();
+    trails.open_bucket_wide("s3:*");
     let long = "a".repeat(129);
     for name in [
         "ab",
@@ -219,6 +221,11 @@ fn an_organization_trail_needs_all_that_aws_demands() {
         trails.call("CreateTrail", create.clone()),
         "InsufficientS3BucketPolicyException",
     );
+    trails.open_bucket_wide("s3:PutObject");
+    refused(
+        trails.call("CreateTrail", create.clone()),
+        "InsufficientS3BucketPolicyException",
+    );
     trails.open_bucket("other");
     refused(
         trails.call("CreateTrail", create.clone()),
@@ -239,6 +246,27 @@ fn an_organization_trail_needs_all_that_aws_demands() {
         trails.call("CreateTrail", create),
         "TrailAlreadyExistsException",
     );
+}
+
+#[test]
+fn what_cloudtrail_asks_on_the_callers_behalf_the_caller_must_be_allowed() {
+    let mut trails = Trails::ready();
+    let actions = [
+        "organizations:DescribeOrganization",
+        "organizations:ListAWSServiceAccessForOrganization",
+        "iam:CreateServiceLinkedRole",
+    ];
+    for missing in actions {
+        let others = Vec::from_iter(actions.iter().filter(|action| **action != missing));
+        trails.scene.session_policy(&json!(others));
+        let answer = trails.call("CreateTrail", organization_trail("trail"));
+        refused(
+            answer,
+            "InsufficientDependencyServiceAccessPermissionException",
+        );
+    }
+    trails.scene.session_policy(&json!(actions));
+    trails.organization_trail();
 }
 
 #[test]
@@ -374,124 +402,6 @@ fn a_multi_region_trail_changes_at_home_only() {
     assert_eq!(list["trailList"], json!([]));
     let stop = trails.call_as(away, "StopLogging", json!({ "Name": "trail" }));
     refused(stop, "TrailNotFoundException");
-}
-
-#[test]
-fn an_update_keeps_what_it_does_not_name() {
-    let mut trails = Trails::ready();
-    let arn = trails.organization_trail();
-    let update = json!({ "Name": arn, "EnableLogFileValidation": true });
-    let trail = trails.call("UpdateTrail", update).unwrap();
-    assert_eq!(trail["LogFileValidationEnabled"], true);
-    assert_eq!(trail["IsMultiRegionTrail"], true);
-    assert_eq!(trail["S3BucketName"], BUCKET);
-    let narrow = json!({ "Name": arn, "IncludeGlobalServiceEvents": false });
-    refused(
-        trails.call("UpdateTrail", narrow),
-        "InvalidParameterCombinationException",
-    );
-    let moved = json!({ "Name": arn, "S3BucketName": "no-such-bucket" });
-    refused(
-        trails.call("UpdateTrail", moved),
-        "S3BucketDoesNotExistException",
-    );
-    let found = trails.call("GetTrail", json!({ "Name": arn })).unwrap();
-    assert_eq!(found["Trail"]["IncludeGlobalServiceEvents"], true);
-    assert_eq!(found["Trail"]["S3BucketName"], BUCKET);
-}
-
-#[test]
-fn five_trails_a_region_shadows_included() {
-    let mut trails = Trails::new();
-    trails.enable_access();
-    trails.open_bucket_wide();
-    trails.organization_trail();
-    let member = (trails.member, HOME);
-    for n in 1..5 {
-        let create = plain_trail(&format!("trail{n}"));
-        trails.call_as(member, "CreateTrail", create).unwrap();
-    }
-    let fifth = trails.call_as(member, "CreateTrail", plain_trail("trail5"));
-    refused(fifth, "MaximumNumberOfTrailsExceededException");
-    let away = (trails.member, AWAY);
-    trails
-        .call_as(away, "CreateTrail", plain_trail("trail5"))
-        .unwrap();
-    let spread = json!({ "Name": "trail5", "IsMultiRegionTrail": true });
-    let spread = trails.call_as(away, "UpdateTrail", spread);
-    refused(spread, "MaximumNumberOfTrailsExceededException");
-    let same = trails.call_as(away, "CreateTrail", plain_trail("trail1"));
-    same.expect("a single-Region trail's name is free elsewhere");
-}
-
-#[test]
-fn selectors_replace_each_other() {
-    let mut trails = Trails::ready();
-    let arn = trails.organization_trail();
-    let default = trails
-        .call("GetEventSelectors", json!({ "TrailName": arn }))
-        .unwrap();
-    assert_eq!(
-        default["EventSelectors"][0]["IncludeManagementEvents"],
-        true
-    );
-    let put = |selectors: Value| {
-        let mut input = selectors;
-        input["TrailName"] = arn.clone().into();
-        input
-    };
-    let management = json!([{ "Field": "eventCategory", "Equals": ["Management"] }]);
-    for wrong in [
-        json!({}),
-        json!({ "EventSelectors": [{}], "AdvancedEventSelectors": [{ "FieldSelectors": management }] }),
-        json!({ "EventSelectors": [{}, {}, {}, {}, {}, {}] }),
-        json!({ "EventSelectors": [{ "IncludeManagementEvents": false }] }),
-        json!({ "EventSelectors": [{ "DataResources": [{ "Type": "AWS::S3::Object", "Values": ["arn:aws:lambda"] }] }] }),
-        json!({ "AdvancedEventSelectors": [{ "FieldSelectors": [{ "Field": "readOnly", "Equals": ["true"] }] }] }),
-        json!({ "AdvancedEventSelectors": [{ "FieldSelectors": [{ "Field": "eventCategory", "Equals": ["Data"] }] }] }),
-    ] {
-        refused(
-            trails.call("PutEventSelectors", put(wrong)),
-            "InvalidEventSelectorsException",
-        );
-    }
-    let advanced = json!({ "AdvancedEventSelectors": [{ "FieldSelectors": management }] });
-    trails.call("PutEventSelectors", put(advanced)).unwrap();
-    let member = (trails.member, AWAY);
-    let found = trails
-        .call_as(member, "GetEventSelectors", json!({ "TrailName": arn }))
-        .unwrap();
-    assert!(found.get("EventSelectors").is_none());
-    assert_eq!(
-        found["AdvancedEventSelectors"][0]["FieldSelectors"],
-        management
-    );
-    let trail = trails.call("GetTrail", json!({ "Name": arn })).unwrap();
-    assert_eq!(trail["Trail"]["HasCustomEventSelectors"], true);
-}
-
-#[test]
-fn tags_are_added_by_arn() {
-    let mut trails = Trails::ready();
-    let arn = trails.organization_trail();
-    let tags = json!([{ "Key": "owner", "Value": "platform" }]);
-    let add = json!({ "ResourceId": arn, "TagsList": tags });
-    trails.call("AddTags", add).unwrap();
-    let list = json!({ "ResourceIdList": [arn] });
-    let found = trails.call("ListTags", list.clone()).unwrap();
-    assert_eq!(found["ResourceTagList"][0]["TagsList"], tags);
-    let many: Vec<Value> = (0..50).map(|n| json!({ "Key": format!("k{n}") })).collect();
-    let add = json!({ "ResourceId": arn, "TagsList": many });
-    refused(trails.call("AddTags", add), "TagsLimitExceededException");
-    let remove = json!({ "ResourceId": arn, "TagsList": [{ "Key": "owner" }] });
-    trails.call("RemoveTags", remove).unwrap();
-    let found = trails.call("ListTags", list).unwrap();
-    assert_eq!(found["ResourceTagList"][0]["TagsList"], json!([]));
-    let unknown = json!({ "ResourceIdList": [arn.replace("/trail", "/other")] });
-    refused(
-        trails.call("ListTags", unknown),
-        "ResourceNotFoundException",
-    );
 }
 
 #[test]
