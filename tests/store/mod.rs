@@ -4,8 +4,10 @@ mod accounts;
 mod assets;
 mod cells;
 mod creation;
+mod decisions;
 mod events;
 mod leases;
+mod requests;
 mod schema;
 mod speed;
 mod tokens;
@@ -13,9 +15,14 @@ mod tokens;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_model::account::{Failure, Phase};
+use landfall_model::cloud_error::Help;
+use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use landfall_model::request::AccountRequest;
-use landfall_server::store::{Account, Added, Lease, NewRequest, Purpose, Store};
+use landfall_server::store::{
+    Account, Added, Lease, LeaseState, NewEvent, NewRequest, Purpose, Store,
+};
 use uuid::Uuid;
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -77,4 +84,31 @@ async fn claim(store: &Store, target: TargetId, now: Timestamp) -> Lease {
         .into_iter()
         .find(|lease| lease.target == target)
         .expect("the target is due")
+}
+
+/// Brings an account to a phase, as the engine would.
+async fn enter(store: &Store, account: &Account, phase: Phase, failure: Option<&Failure>) {
+    let lease = claim(store, account.target(), at(1_000)).await;
+    let event = NewEvent::new(
+        account.target(),
+        EventKind::PhaseEntered,
+        phase.name().to_owned(),
+    );
+    let entered = store
+        .enter_phase(&lease, phase, failure, &event, at(50))
+        .await
+        .unwrap();
+    assert_eq!(entered, LeaseState::Held);
+    assert_eq!(
+        store.release(lease, at(0), false, None).await.unwrap(),
+        LeaseState::Held
+    );
+}
+
+fn failure() -> Failure {
+    Failure {
+        reason: "EMAIL_ALREADY_EXISTS".to_owned(),
+        message: "choose another".to_owned(),
+        who_can_help: Help::Requester,
+    }
 }

@@ -15,6 +15,7 @@ use super::db::Tx;
 use super::error::StoreError;
 use super::events::{self, NewEvent};
 use super::lease;
+use super::requests;
 use super::sql::{Value, query};
 use super::{Store, Tell};
 
@@ -121,7 +122,7 @@ impl Store {
         let (request, email) = corrected.unwrap_or((&before.request, &before.email));
         match begin_anew(&mut tx, &before, request, email, now).await {
             Ok(()) => {}
-            Err(error) if accounts::is_email_conflict(&error) => {
+            Err(error) if requests::is_email_conflict(&error) => {
                 tx.rollback().await?;
                 return match self.email_holder(email).await? {
                     Some(by) => Ok(Decided::EmailTaken { by }),

@@ -47,6 +47,7 @@ mod lease;
 mod listen;
 mod replicas;
 mod replies;
+mod requests;
 mod sql;
 mod tokens;
 
@@ -57,7 +58,7 @@ use tokio::task::AbortHandle;
 
 use landfall_model::ids::TargetId;
 
-pub use accounts::{Account, AccountFilter, Added, Idempotency, NewRequest, Purpose};
+pub use accounts::{Account, AccountFilter, Purpose};
 pub use assets::{AssetFilter, AssetReport, AssetRow, AssetVersion, Lookup};
 pub use cells::{CellCount, DriftFilter, TargetCell};
 pub use creation::Begun;
@@ -67,6 +68,7 @@ pub use error::StoreError;
 pub use events::{Event, LANDFALL, NewEvent};
 pub use lease::{Lease, LeaseState, Pause, Target};
 pub use replies::StoredReply;
+pub use requests::{Added, Idempotency, NewRequest};
 pub use tokens::{ApiToken, NewToken, Role};
 
 use db::{Db, Tx};
