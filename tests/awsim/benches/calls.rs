@@ -38,7 +38,12 @@ const CASES: [Case; 4] = [
         head: "GET /detector HTTP/1.1",
         body: "",
     },
-    Case { name: "s3 ListBuckets", service: "s3", head: "GET / HTTP/1.1", body: "" },
+    Case {
+        name: "s3 ListBuckets",
+        service: "s3",
+        head: "GET / HTTP/1.1",
+        body: "",
+    },
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -93,7 +98,11 @@ fn call_again_and_again(address: &str, request: &str) -> std::io::Result<u32> {
         while !is_whole(&buffer[..length]) {
             length += stream.read(&mut buffer[length..])?;
         }
-        assert!(buffer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&buffer[..length]));
+        assert!(
+            buffer.starts_with(b"HTTP/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(&buffer[..length])
+        );
         calls += 1;
     }
     Ok(calls)
@@ -101,8 +110,13 @@ fn call_again_and_again(address: &str, request: &str) -> std::io::Result<u32> {
 
 fn is_whole(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).and_then(|n| n.parse::<usize>().ok());
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .and_then(|n| n.parse::<usize>().ok());
     length.is_some_and(|length| body.len() >= length)
 }
 
@@ -114,9 +128,18 @@ fn server_cpu() -> anyhow::Result<Duration> {
         if let Some((name, fields)) = stat.rsplit_once(") ")
             && name.contains("(awsim")
         {
-            let fields: Vec<u64> = fields.split(' ').filter_map(|field| field.parse().ok()).collect();
+            let fields: Vec<i64> = fields
+                .split(' ')
+                .filter_map(|field| field.parse().ok())
+                .collect();
             // utime and stime, the state before them being a letter.
-            ticks += fields.get(10).zip(fields.get(11)).map_or(0, |(user, system)| user + system);
+            let ticks_of = |index: usize| {
+                fields
+                    .get(index)
+                    .and_then(|n| u64::try_from(*n).ok())
+                    .unwrap_or_default()
+            };
+            ticks += ticks_of(10) + ticks_of(11);
         }
     }
     Ok(Duration::from_millis(ticks * 10))
