@@ -11,6 +11,7 @@ use landfall_policy::{
 use serde_json::Value;
 
 use crate::call::{AccountId, Call, Principal};
+use crate::dependent_actions;
 use crate::services;
 use crate::world::World;
 
@@ -44,7 +45,19 @@ pub(crate) fn authorize(world: &World, call: &Call<'_>) -> Result<(), String> {
         resource_policy: None,
         resource_must_allow: false,
     };
-    may(world, call.region, call.now, question)
+    may(world, call.region, call.now, question)?;
+    for dependent in dependent_actions::of(world, call, &resource) {
+        let question = Question {
+            principal: call.principal,
+            action: dependent.action,
+            resource: &dependent.resource,
+            context: dependent.context,
+            resource_policy: None,
+            resource_must_allow: false,
+        };
+        may(world, call.region, call.now, question)?;
+    }
+    Ok(())
 }
 
 /// Decides a question. The error is AWS's message: who, what, on what and why not.
@@ -174,7 +187,7 @@ fn add_principal_keys(
 }
 
 /// The condition keys that follow from a call's input.
-fn request_context(call: &Call<'_>) -> Context {
+pub(crate) fn request_context(call: &Call<'_>) -> Context {
     let mut context = Context::new();
     let mut tags: Vec<(String, String)> = Vec::new();
     match call.input.get("Tags") {
@@ -333,7 +346,7 @@ mod tests {
             decide_for(
                 &principal,
                 "guardduty",
-                "CreateDetector",
+                "CreateFilter",
                 json!({"Tags": {"team": "a"}})
             ),
             Ok(())
@@ -341,15 +354,15 @@ mod tests {
         let denied = decide_for(
             &principal,
             "guardduty",
-            "CreateDetector",
+            "CreateFilter",
             json!({"Tags": {"team": "b"}}),
         )
         .unwrap_err();
         assert_eq!(
             denied,
             format!(
-                "User: {} is not authorized to perform: guardduty:CreateDetector because no session policy allows the \
-                 guardduty:CreateDetector action",
+                "User: {} is not authorized to perform: guardduty:CreateFilter because no session policy allows the \
+                 guardduty:CreateFilter action",
                 principal.arn
             )
         );

@@ -1,34 +1,29 @@
 //! What was asked, how often and with what outcome: the test oracle for "how many calls did that take".
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::call::{AccountId, Region};
 
 /// Calls that have all of these in common are counted together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind {
-    pub service: String,
-    pub operation: String,
-    /// Twelve digits, or empty where the caller could not be told.
-    pub account: String,
-    pub region: String,
-    /// `ok`, or the error's code.
-    pub outcome: String,
-}
-
-#[derive(Serialize)]
-pub struct Count {
-    #[serde(flatten)]
-    pub kind: Kind,
-    pub count: u64,
+    pub service: &'static str,
+    /// Empty where the request named none that there is.
+    pub operation: &'static str,
+    /// `None` where the caller could not be told.
+    pub account: Option<AccountId>,
+    pub region: Region,
+    /// `ok`, the error's code, or the fault that cut the connection.
+    pub outcome: Cow<'static, str>,
 }
 
 /// Counters since the start or the last clearing.
 #[derive(Default)]
 pub struct Calls {
-    counts: BTreeMap<Kind, u64>,
+    counts: HashMap<Kind, u64>,
     /// Operations asked for that awsim has not built or does not know.
     unbuilt: BTreeMap<String, u64>,
     /// Answers that did not fit the service's model: mistakes of awsim's own.
@@ -36,21 +31,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    pub fn record(
-        &mut self,
-        service: &str,
-        operation: &str,
-        account: Option<AccountId>,
-        region: Region,
-        outcome: &str,
-    ) {
-        let kind = Kind {
-            service: service.to_owned(),
-            operation: operation.to_owned(),
-            account: account.map_or_else(String::new, |account| account.to_string()),
-            region: region.to_owned(),
-            outcome: outcome.to_owned(),
-        };
+    pub fn record(&mut self, kind: Kind) {
         *self.counts.entry(kind).or_default() += 1;
     }
 
@@ -65,23 +46,38 @@ impl Calls {
         *self.mistakes.entry(what).or_default() += 1;
     }
 
-    /// Everything counted, sorted.
-    pub fn counts(&self) -> impl Iterator<Item = Count> {
-        self.counts.iter().map(|(kind, &count)| Count {
-            kind: kind.clone(),
-            count,
-        })
+    /// Everything counted, in no order.
+    pub fn counts(&self) -> &HashMap<Kind, u64> {
+        &self.counts
     }
 
-    pub fn total(&self) -> u64 {
-        self.counts.values().sum()
-    }
-
+    /// Operations asked for that awsim has not built or does not know.
     pub fn unbuilt(&self) -> &BTreeMap<String, u64> {
         &self.unbuilt
     }
 
-    pub fn mistakes(&self) -> &BTreeMap<String, u64> {
-        &self.mistakes
+    /// All of it as `GET /_awsim/calls` answers it, sorted.
+    pub fn report(&self) -> Value {
+        let sorted: BTreeMap<&Kind, u64> = self
+            .counts
+            .iter()
+            .map(|(kind, &count)| (kind, count))
+            .collect();
+        let row = |(kind, count): (&Kind, u64)| {
+            json!({
+                "service": kind.service,
+                "operation": kind.operation,
+                "account": kind.account.map_or_else(String::new, |account| account.to_string()),
+                "region": kind.region,
+                "outcome": kind.outcome,
+                "count": count,
+            })
+        };
+        json!({
+            "total": self.counts.values().sum::<u64>(),
+            "calls": sorted.into_iter().map(row).collect::<Vec<_>>(),
+            "unbuilt": self.unbuilt,
+            "mistakes": self.mistakes,
+        })
     }
 }

@@ -14,7 +14,7 @@ use crate::services;
 /// Answers a control request; `path` is what follows `/_awsim`.
 pub(crate) fn answer(shared: &Shared, parts: &Parts, path: &str, body: &Bytes) -> Response<Bytes> {
     let answer = match (&parts.method, path) {
-        (&Method::GET, "/calls") => Ok(calls(shared)),
+        (&Method::GET, "/calls") => Ok(shared.calls().report()),
         (&Method::DELETE, "/calls") => {
             *shared.calls() = crate::calls::Calls::default();
             Ok(json!({}))
@@ -46,16 +46,6 @@ pub(crate) fn answer(shared: &Shared, parts: &Parts, path: &str, body: &Bytes) -
         Ok(value) => json_response(200, &value),
         Err(why) => json_response(400, &json!({"error": why})),
     }
-}
-
-fn calls(shared: &Shared) -> Value {
-    let calls = shared.calls();
-    json!({
-        "total": calls.total(),
-        "calls": calls.counts().collect::<Vec<_>>(),
-        "unbuilt": calls.unbuilt(),
-        "mistakes": calls.mistakes(),
-    })
 }
 
 fn accounts(shared: &Shared) -> Value {

@@ -1,5 +1,7 @@
 //! The way of one request: who signed it, what it asks, whether it may, what comes of it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
@@ -7,6 +9,7 @@ use serde_json::Value;
 
 use crate::authorize::authorize;
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
+use crate::calls;
 use crate::faults::{self, Target};
 use crate::identity::{Signature, identify, query_of};
 use crate::limits;
@@ -48,14 +51,14 @@ pub(crate) async fn exchange(
     }
     let (response, outcome) = match answer {
         Ok((operation, output)) => match protocol::answer(model, operation, &output, &id.text) {
-            Ok(response) => (response, "ok".to_owned()),
+            Ok(response) => (response, Cow::Borrowed("ok")),
             Err(mistake) => {
                 let message = format!("awsim's own mistake: {mistake}");
                 let error = AwsError::new("InternalFailure", message).status(500);
                 let what = format!("{}:{}: {mistake}", model.service, operation.name);
                 shared.calls().record_mistake(what);
                 let response = protocol::refuse(model, &error, &id.text, &path);
-                (response, error.code)
+                (response, error.code.into())
             }
         },
         Err(Stop::Refused(error)) => {
@@ -66,14 +69,14 @@ pub(crate) async fn exchange(
                 error
             };
             let response = protocol::refuse(model, &error, &id.text, &path);
-            (response, error.code)
+            (response, error.code.into())
         }
         Err(Stop::Cut(outcome)) => {
-            told.count(shared, model, outcome);
+            told.count(shared, model, outcome.into());
             return Err(Cut);
         }
     };
-    told.count(shared, model, &outcome);
+    told.count(shared, model, outcome);
     Ok(response)
 }
 
@@ -89,11 +92,14 @@ impl Told {
         self.operation.map_or("", |operation| &operation.name)
     }
 
-    fn count(&self, shared: &Shared, model: &Model, outcome: &str) {
-        let (service, operation) = (model.service, self.name());
-        shared
-            .calls()
-            .record(service, operation, self.account, self.region, outcome);
+    fn count(&self, shared: &Shared, model: &Model, outcome: Cow<'static, str>) {
+        shared.calls().record(calls::Kind {
+            service: model.service,
+            operation: self.name(),
+            account: self.account,
+            region: self.region,
+            outcome,
+        });
     }
 }
 

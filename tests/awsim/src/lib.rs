@@ -5,6 +5,7 @@ pub mod call;
 pub mod calls;
 pub mod clock;
 mod control;
+mod dependent_actions;
 mod exchange;
 pub mod faults;
 mod identity;

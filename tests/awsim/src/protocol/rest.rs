@@ -273,7 +273,13 @@ mod tests {
     #[test]
     fn s3_operations_are_told_apart() {
         let model = Model::by_signing_name("s3").unwrap();
-        let cases: &[(&str, &str, &[(&str, &str)], &str)] = &[
+        type Case = (
+            &'static str,
+            &'static str,
+            &'static [(&'static str, &'static str)],
+            &'static str,
+        );
+        let cases: &[Case] = &[
             ("GET", "/", &[], "ListBuckets"),
             ("GET", "/?x-id=ListBuckets", &[], "ListBuckets"),
             ("PUT", "/b", &[], "CreateBucket"),

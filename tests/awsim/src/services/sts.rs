@@ -107,7 +107,7 @@ fn assume_role(world: &mut World, call: &Call<'_>) -> Answer {
         arn: format!("arn:aws:sts::{account}:assumed-role/{name}/{session}"),
         unique_id: format!("{}:{session}", role.unique_id),
         role: Some(name.to_owned()),
-        session_policy: policy.clone(),
+        session_policy: policy,
         source_identity: source_identity.clone(),
         tags,
     };
