@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::exchange::json_response;
-use crate::limits::{LATENCIES, LIMITS};
+use crate::latencies::LATENCIES;
+use crate::limits::LIMITS;
 use crate::server::Shared;
 use crate::services;
 

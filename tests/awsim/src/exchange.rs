@@ -12,6 +12,7 @@ use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::calls;
 use crate::faults::{self, Target};
 use crate::identity::{Signature, identify, query_of};
+use crate::latencies;
 use crate::limits;
 use crate::protocol::model::{Model, Operation};
 use crate::protocol::{self, Credentials, Request};
@@ -46,7 +47,7 @@ pub(crate) async fn exchange(
     };
     let answer = call(shared, model, &signature, parts, body, &mut told);
     if shared.options.latency {
-        let latency = limits::latency(model.service, told.name(), id.chance);
+        let latency = latencies::latency(model.service, told.name(), id.chance);
         tokio::time::sleep(latency / shared.options.settings.time_scale.max(1)).await;
     }
     let (response, outcome) = match answer {

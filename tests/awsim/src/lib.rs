@@ -9,6 +9,7 @@ mod dependent_actions;
 mod exchange;
 pub mod faults;
 mod identity;
+pub mod latencies;
 pub mod limits;
 pub mod paging;
 pub mod protocol;

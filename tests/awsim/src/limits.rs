@@ -1,11 +1,10 @@
-//! How often AWS lets each operation be called, and how long it takes to answer: one table of each, which benches read
-//! as `GET /_awsim/limits` to work out what a run must take at the least.
+//! How often AWS lets each operation be called. Benches read the table as `GET /_awsim/limits` to work out what a run must
+//! take at the least.
 //!
 //! Where AWS documents a rate it stands here with its page. The others, under [`Source::Observed`], are of the order that
 //! users report; what matters is that a client meets limits of that order everywhere.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -250,68 +249,6 @@ pub static LIMITS: &[Limit] = &[
     each("securityhub", &[], 10.0, 30.0, Documented),
 ];
 
-/// How long an operation takes to answer: the mean, around which answers scatter.
-#[derive(Debug, Serialize)]
-pub struct Latency {
-    pub service: &'static str,
-    /// Empty: all operations that no other row of the service names and that begin with no word of [`READS`].
-    pub operations: &'static [&'static str],
-    pub milliseconds: u32,
-    /// What operations that only read take, where the row is for all others.
-    pub reads: u32,
-}
-
-/// How the names of operations begin that only read.
-const READS: [&str; 6] = ["Get", "List", "Describe", "Head", "Batch", "Lookup"];
-
-const fn takes(
-    service: &'static str,
-    operations: &'static [&'static str],
-    milliseconds: u32,
-    reads: u32,
-) -> Latency {
-    Latency {
-        service,
-        operations,
-        milliseconds,
-        reads,
-    }
-}
-
-/// The latencies, of the order that clients in the same continent see.
-pub static LATENCIES: &[Latency] = &[
-    takes("organizations", &["CreateAccount", "CloseAccount"], 600, 0),
-    takes(
-        "organizations",
-        &[
-            "AttachPolicy",
-            "DetachPolicy",
-            "CreatePolicy",
-            "UpdatePolicy",
-        ],
-        400,
-        0,
-    ),
-    takes("organizations", &[], 250, 120),
-    takes("account", &[], 250, 120),
-    takes("sts", &[], 80, 60),
-    takes("iam", &[], 150, 90),
-    takes("s3", &["CreateBucket"], 300, 0),
-    takes("s3", &[], 60, 40),
-    takes("cloudtrail", &["CreateTrail", "UpdateTrail"], 700, 0),
-    takes("cloudtrail", &[], 250, 120),
-    takes("config", &[], 250, 120),
-    takes("guardduty", &["CreateDetector"], 600, 0),
-    takes("guardduty", &[], 300, 150),
-    takes(
-        "securityhub",
-        &["EnableSecurityHub", "BatchEnableStandards"],
-        800,
-        0,
-    ),
-    takes("securityhub", &[], 300, 150),
-];
-
 /// The limit that an operation is under.
 pub fn limit(service: &str, operation: &str) -> Option<(usize, &'static Limit)> {
     let rows = || {
@@ -323,34 +260,6 @@ pub fn limit(service: &str, operation: &str) -> Option<(usize, &'static Limit)> 
     rows()
         .find(|(_, row)| row.operations.contains(&operation))
         .or_else(|| rows().find(|(_, row)| row.operations.is_empty()))
-}
-
-/// An operation's mean latency.
-pub fn mean_latency(service: &str, operation: &str) -> Duration {
-    let rows = || LATENCIES.iter().filter(|row| row.service == service);
-    let named = rows()
-        .find(|row| row.operations.contains(&operation))
-        .map(|row| row.milliseconds);
-    let is_read = READS.iter().any(|word| operation.starts_with(word))
-        && !operation.starts_with("BatchEnable");
-    let other = || {
-        rows()
-            .find(|row| row.operations.is_empty())
-            .map(|row| if is_read { row.reads } else { row.milliseconds })
-    };
-    Duration::from_millis(named.or_else(other).unwrap_or_default().into())
-}
-
-/// An operation's latency this time: 0.7 to 1.3 times the mean for most, and three times the mean for one in twenty.
-/// `chance` is even over all of `u64`.
-pub fn latency(service: &str, operation: &str, chance: u64) -> Duration {
-    let mean = mean_latency(service, operation);
-    let percent = if chance.is_multiple_of(20) {
-        300
-    } else {
-        70 + (chance >> 32) % 61
-    };
-    mean * u32::try_from(percent).unwrap_or(100) / 100
 }
 
 /// The buckets.
@@ -434,7 +343,7 @@ mod tests {
     use crate::protocol::model::Model;
 
     #[test]
-    fn every_operation_named_exists_and_every_service_has_limits_and_latencies() {
+    fn every_operation_named_exists_and_every_service_has_limits() {
         for row in LIMITS {
             let model = Model::by_signing_name(row.service).unwrap();
             for operation in row.operations {
@@ -446,21 +355,8 @@ mod tests {
             }
             assert!(row.burst >= 1.0 && row.rate > 0.0, "{row:?}");
         }
-        for row in LATENCIES {
-            let model = Model::by_signing_name(row.service).unwrap();
-            assert!(
-                row.operations
-                    .iter()
-                    .all(|operation| model.operation(operation).is_some()),
-                "{row:?}"
-            );
-        }
         for service in Model::services() {
-            assert!(
-                limit(service, "Anything").is_some()
-                    && !mean_latency(service, "Anything").is_zero(),
-                "{service}"
-            );
+            assert!(limit(service, "Anything").is_some(), "{service}");
         }
     }
 
@@ -495,22 +391,5 @@ mod tests {
             now + SignedDuration::from_secs(1),
             10
         ));
-    }
-
-    #[test]
-    fn latencies_scatter_around_the_mean() {
-        assert_eq!(
-            mean_latency("guardduty", "ListDetectors"),
-            Duration::from_millis(150)
-        );
-        assert_eq!(
-            mean_latency("securityhub", "BatchEnableStandards"),
-            Duration::from_millis(800)
-        );
-        assert_eq!(latency("sts", "AssumeRole", 20), Duration::from_millis(240));
-        for chance in [1, u64::MAX, 7 << 40 | 1] {
-            let latency = latency("sts", "AssumeRole", chance).as_millis();
-            assert!((56..=104).contains(&latency), "{latency}");
-        }
     }
 }

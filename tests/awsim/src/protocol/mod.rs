@@ -12,6 +12,7 @@ mod chunked;
 mod error;
 mod form;
 pub mod model;
+mod model_file;
 mod request;
 mod rest;
 mod scalar;
