@@ -8,7 +8,7 @@ use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::creation::Creation;
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
-use landfall_server::store::{AssetReport, LeaseState, NewEvent};
+use landfall_server::store::{AssetReport, Lease, LeaseState, NewEvent, Store};
 use landfall_tests::database::{both, within};
 use uuid::Uuid;
 
@@ -112,10 +112,7 @@ async fn the_longest_due_comes_first_and_only_what_is_due() {
 }
 
 /// A lease on this target, though others may be due: they are due again at once.
-async fn claim_first(
-    store: &landfall_server::store::Store,
-    target: TargetId,
-) -> landfall_server::store::Lease {
+async fn claim_first(store: &Store, target: TargetId) -> Lease {
     let leases = store
         .claim(Uuid::now_v7(), at(0), 100, MINUTE)
         .await
@@ -136,81 +133,93 @@ async fn claim_first(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_with_a_lost_lease_change_nothing() {
-    both(async |db| {
-        let store = &db.store;
-        let account = add(store, "a@example.com").await;
-        let target = account.target();
-        let stale = claim_one(store, at(0)).await;
-        assert_eq!(store.renew(&stale, at(70)).await.unwrap(), LeaseState::Held);
-        assert!(
-            store
-                .claim(Uuid::now_v7(), at(65), 9, MINUTE)
-                .await
-                .unwrap()
-                .is_empty(),
-            "a renewed lease lasts longer"
-        );
-        let held = claim_one(store, at(71)).await;
-        assert_eq!(held.attempts, 2, "a worker that died counts as an attempt");
-        let before = (
-            store.account(account.id).await.unwrap(),
-            store.target(target).await.unwrap(),
-            store.events(target, 0, 100).await.unwrap(),
-        );
+    let [one, two] = [Uuid::now_v7(), Uuid::now_v7()];
+    both(async |db| lose_a_lease(&db.store, one, two).await).await;
+    // A replica that overslept may have taken the target again itself.
+    both(async |db| lose_a_lease(&db.store, one, one).await).await;
+}
 
-        let event = NewEvent::new(target, EventKind::StepDone, "no".to_owned());
-        let intent = Creation {
-            intended_at: Some(at(1)),
-            status_id: Some("car-1".to_owned()),
-        };
-        let cell = super::cells::cell("eu-west-1", "a.b");
-        let report = AssetReport {
-            source: "s".to_owned(),
-            assets: vec![super::assets::asset("arn:aws:s3:::b", 1)],
-        };
-        let events = std::slice::from_ref(&event);
-        for state in [
-            store.renew(&stale, at(999)).await.unwrap(),
-            store
-                .enter_phase(&stale, Phase::Creating, None, &event, at(72))
-                .await
-                .unwrap(),
-            store.record_creation(&stale, &intent).await.unwrap(),
-            store
-                .adopt(&stale, &"222222222222".parse().unwrap())
-                .await
-                .unwrap(),
-            store
-                .put_cells(&stale, std::slice::from_ref(&cell), events, at(72))
-                .await
-                .unwrap(),
-            store
-                .remove_cells(&stale, std::slice::from_ref(&cell.key))
-                .await
-                .unwrap(),
-            store.record_events(&stale, events, at(72)).await.unwrap(),
-            store
-                .put_assets(&stale, &[report], "o", &Default::default(), at(72))
-                .await
-                .unwrap(),
-            store.release(stale, at(999), true, None).await.unwrap(),
-        ] {
-            assert_eq!(state, LeaseState::Lost);
-        }
-        let after = (
-            store.account(account.id).await.unwrap(),
-            store.target(target).await.unwrap(),
-            store.events(target, 0, 100).await.unwrap(),
-        );
-        assert_eq!(before, after);
-        assert!(store.cells(target).await.unwrap().is_empty());
-        assert!(store.asset("arn:aws:s3:::b").await.unwrap().is_none());
-        assert_eq!(
-            store.release(held, at(100), true, None).await.unwrap(),
-            LeaseState::Held
-        );
-    })
-    .await;
+/// Has the first owner write after the second one took the target over.
+async fn lose_a_lease(store: &Store, first: Uuid, second: Uuid) {
+    let account = add(store, "a@example.com").await;
+    let target = account.target();
+    let stale = store
+        .claim(first, at(0), 9, MINUTE)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(store.renew(&stale, at(70)).await.unwrap(), LeaseState::Held);
+    assert!(
+        store
+            .claim(Uuid::now_v7(), at(65), 9, MINUTE)
+            .await
+            .unwrap()
+            .is_empty(),
+        "a renewed lease lasts longer"
+    );
+    let held = store
+        .claim(second, at(71), 9, MINUTE)
+        .await
+        .unwrap()
+        .remove(0);
+    assert_eq!(held.attempts, 2, "a worker that died counts as an attempt");
+    let before = (
+        store.account(account.id).await.unwrap(),
+        store.target(target).await.unwrap(),
+        store.events(target, 0, 100).await.unwrap(),
+    );
+
+    let event = NewEvent::new(target, EventKind::StepDone, "no".to_owned());
+    let intent = Creation {
+        intended_at: Some(at(1)),
+        status_id: Some("car-1".to_owned()),
+    };
+    let cell = super::cells::cell("eu-west-1", "a.b");
+    let report = AssetReport {
+        source: "s".to_owned(),
+        assets: vec![super::assets::asset("arn:aws:s3:::b", 1)],
+    };
+    let events = std::slice::from_ref(&event);
+    for state in [
+        store.renew(&stale, at(999)).await.unwrap(),
+        store
+            .enter_phase(&stale, Phase::Creating, None, &event, at(72))
+            .await
+            .unwrap(),
+        store.record_creation(&stale, &intent).await.unwrap(),
+        store
+            .adopt(&stale, &"222222222222".parse().unwrap())
+            .await
+            .unwrap(),
+        store
+            .put_cells(&stale, std::slice::from_ref(&cell), events, at(72))
+            .await
+            .unwrap(),
+        store
+            .remove_cells(&stale, std::slice::from_ref(&cell.key))
+            .await
+            .unwrap(),
+        store.record_events(&stale, events, at(72)).await.unwrap(),
+        store
+            .put_assets(&stale, &[report], "o", &Default::default(), at(72))
+            .await
+            .unwrap(),
+        store.release(stale, at(999), true, None).await.unwrap(),
+    ] {
+        assert_eq!(state, LeaseState::Lost);
+    }
+    let after = (
+        store.account(account.id).await.unwrap(),
+        store.target(target).await.unwrap(),
+        store.events(target, 0, 100).await.unwrap(),
+    );
+    assert_eq!(before, after);
+    assert!(store.cells(target).await.unwrap().is_empty());
+    assert!(store.asset("arn:aws:s3:::b").await.unwrap().is_none());
+    assert_eq!(
+        store.release(held, at(100), true, None).await.unwrap(),
+        LeaseState::Held
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

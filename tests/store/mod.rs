@@ -1,5 +1,10 @@
 //! The store on both databases, and what several replicas may do to it at once.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "where a test unwraps in vain it has failed, and says where"
+)]
+
 mod accounts;
 mod assets;
 mod cells;

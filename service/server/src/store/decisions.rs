@@ -42,6 +42,10 @@ impl Decision {
 
 /// What became of a decision.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once in a call and taken apart at once; `Done` is the usual case"
+)]
 pub enum Decided {
     /// It stands; the request as it is now.
     Done(Account),

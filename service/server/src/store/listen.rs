@@ -35,6 +35,10 @@ pub(super) async fn notify(tx: &mut Tx, tell: Tell) -> Result<(), StoreError> {
 
 /// Listens until aborted. What was missed while the connection was gone is made good by waking everybody who waits for
 /// due targets: they look for themselves.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a lost connection to the database cannot be waited for in the database"
+)]
 pub(super) async fn spawn(
     pool: &PgPool,
     due: &Arc<Notify>,
