@@ -306,7 +306,7 @@ const ASSUME: &str = "sts:AssumeRole";
 ///
 /// A test holds every baseline's set of actions under the limit, so that `None` is never seen in practice; if it were,
 /// the role's own policy would still bind.
-fn session_policy(actions: &BTreeSet<&'static str>) -> Option<String> {
+pub(crate) fn session_policy(actions: &BTreeSet<&'static str>) -> Option<String> {
     let document = landfall_policy::allow_actions(actions.iter().copied()).to_minified();
     (document.len() <= LONGEST_SESSION_POLICY).then_some(document)
 }

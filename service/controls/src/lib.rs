@@ -16,8 +16,10 @@ pub mod registry;
 pub mod session;
 pub mod vending;
 
+mod config_recorder;
 mod guardduty_detector;
 mod iam_service_linked_roles;
 mod organizations_placement;
 mod organizations_trusted_access;
 mod organizations_units;
+mod securityhub_hub;

@@ -6,22 +6,26 @@ use std::sync::LazyLock;
 use landfall_model::ids::ControlId;
 use serde_json::Value;
 
+use crate::config_recorder::ConfigRecorder;
 use crate::control::{AnyControl, erase};
 use crate::guardduty_detector::GuardDutyDetector;
 use crate::iam_service_linked_roles::IamServiceLinkedRoles;
 use crate::organizations_placement::OrganizationsPlacement;
 use crate::organizations_trusted_access::OrganizationsTrustedAccess;
 use crate::organizations_units::OrganizationsUnits;
+use crate::securityhub_hub::SecurityHubHub;
 
 /// All controls by id.
 pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
     static CONTROLS: LazyLock<BTreeMap<ControlId, Box<dyn AnyControl>>> = LazyLock::new(|| {
         [
+            erase::<ConfigRecorder>(),
             erase::<GuardDutyDetector>(),
             erase::<IamServiceLinkedRoles>(),
             erase::<OrganizationsPlacement>(),
             erase::<OrganizationsTrustedAccess>(),
             erase::<OrganizationsUnits>(),
+            erase::<SecurityHubHub>(),
         ]
         .into_iter()
         .map(|control| (control.descriptor().id.clone(), control))
@@ -52,7 +56,55 @@ fn names() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use landfall_model::baseline::Baselines;
+
     use super::*;
+    use crate::cloud::session_policy;
+
+    /// Every baseline of the repository.
+    fn baselines() -> Baselines {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../baselines");
+        let files: Vec<(String, String)> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "toml")
+            })
+            .map(|path| {
+                let text = std::fs::read_to_string(&path).unwrap();
+                (path.display().to_string(), text)
+            })
+            .collect();
+        Baselines::parse(&files, check).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn every_baseline_fits_its_controls() {
+        assert!(baselines().get("foundation").is_some());
+    }
+
+    #[test]
+    fn an_account_s_controls_fit_into_one_session_policy() {
+        for baseline in baselines().iter() {
+            let actions = baseline
+                .controls
+                .keys()
+                .map(|id| control(id).unwrap().descriptor())
+                .filter(|descriptor| !descriptor.scope.is_organization())
+                .flat_map(|descriptor| descriptor.actions)
+                .copied()
+                .collect();
+            assert!(
+                session_policy(&actions).is_some(),
+                "{} has {} actions, which are too many",
+                baseline.name,
+                actions.len()
+            );
+        }
+    }
 
     #[test]
     fn a_control_waits_only_for_controls_that_exist_and_never_in_a_circle() {
