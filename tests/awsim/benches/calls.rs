@@ -53,7 +53,7 @@ fn main() -> anyhow::Result<()> {
     for case in &CASES {
         let request = format!(
             "{}\r\nhost: {address}\r\nx-amz-date: 20261122T000000Z\r\nauthorization: AWS4-HMAC-SHA256 \
-             Credential=AWSIMMANAGEMENT0000/20261122/eu-west-1/{}/aws4_request, SignedHeaders=host, Signature=00\r\n\
+             Credential=AWSIMMANAGEMENT0000/20261122/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=00\r\n\
              content-length: {}\r\n\r\n{}",
             case.head,
             case.service,

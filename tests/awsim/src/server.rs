@@ -232,3 +232,75 @@ async fn serve(
     };
     Ok(response.map(Full::new))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// Sends one call and answers the status line.
+    fn status(sim: &Sim, service: &str, head: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(sim.address).unwrap();
+        let credential = format!("AWSIMMANAGEMENT0000/20261122/us-east-1/{service}/aws4_request");
+        let length = body.len();
+        write!(
+            stream,
+            "POST / HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: {length}\r\n{head}\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=00\r\n\r\n{body}",
+            sim.address
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.lines().next().unwrap_or_default().to_owned()
+    }
+
+    const IDENTITY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
+
+    #[tokio::test]
+    async fn it_starts_and_stops_inside_a_runtime() {
+        let sim = Sim::start(Options::default()).unwrap();
+        assert_eq!(
+            status(&sim, "sts", "x-test: 1", IDENTITY),
+            "HTTP/1.1 200 OK"
+        );
+        assert_eq!(sim.shared().calls().counts().values().sum::<u64>(), 1);
+        let address = sim.address;
+        drop(sim);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(address).is_ok() {
+            assert!(Instant::now() < deadline, "the listener is still there");
+        }
+    }
+
+    #[test]
+    fn rates_are_enforced_and_answers_take_their_time_where_asked() {
+        let sim = Sim::start(Options {
+            throttle: true,
+            latency: true,
+            ..Options::default()
+        })
+        .unwrap();
+        let started = Instant::now();
+        status(&sim, "sts", "x-test: 1", IDENTITY);
+        assert!(started.elapsed() >= Duration::from_millis(42));
+
+        let target = "x-amz-target: AWSOrganizationsV20161128.DescribeOrganization";
+        // A bucket of two that fills by one a second: of four calls at once some are refused.
+        let answers: Vec<String> = std::thread::scope(|scope| {
+            let calls: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| status(&sim, "organizations", target, "{}")))
+                .collect();
+            calls.into_iter().map(|call| call.join().unwrap()).collect()
+        });
+        let refused = answers
+            .iter()
+            .filter(|line| line.contains("400 Bad Request"))
+            .count();
+        assert!(refused >= 1, "{answers:?}");
+        assert!(answers.iter().any(|line| line.contains("200 OK")));
+    }
+}
