@@ -22,6 +22,9 @@ use crate::limiter::Limiter;
 /// How long a call goes on asking for its turn while AWS answers *too many*.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The Region that signs for global services.
+const GLOBAL_REGION: &str = "us-east-1";
+
 /// Clients and the one way to call through them.
 pub struct Aws {
     config: SdkConfig,
@@ -87,13 +90,31 @@ impl Aws {
     }
 
     clients! {
-        organizations: aws_sdk_organizations,
         sts: aws_sdk_sts,
-        iam: aws_sdk_iam,
         cloudtrail: aws_sdk_cloudtrail,
         config: aws_sdk_config,
         guardduty: aws_sdk_guardduty,
         securityhub: aws_sdk_securityhub,
+    }
+
+    /// Organizations answers in us-east-1 alone, and an endpoint that is set by hand does not say so.
+    pub fn organizations(&self) -> aws_sdk_organizations::Client {
+        let region = aws_config::Region::from_static(GLOBAL_REGION);
+        aws_sdk_organizations::Client::from_conf(
+            aws_sdk_organizations::config::Builder::from(&self.config)
+                .region(region)
+                .build(),
+        )
+    }
+
+    /// IAM is global too.
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        let region = aws_config::Region::from_static(GLOBAL_REGION);
+        aws_sdk_iam::Client::from_conf(
+            aws_sdk_iam::config::Builder::from(&self.config)
+                .region(region)
+                .build(),
+        )
     }
 
     /// S3 wants the bucket in the path where the endpoint is not AWS's own.

@@ -52,6 +52,10 @@ impl Calls {
     }
 
     /// Operations asked for that awsim has not built or does not know.
+    pub fn mistakes(&self) -> &BTreeMap<String, u64> {
+        &self.mistakes
+    }
+
     pub fn unbuilt(&self) -> &BTreeMap<String, u64> {
         &self.unbuilt
     }

@@ -1,0 +1,214 @@
+//! A simulated AWS and the way to it, for tests that run controls or the engine in this process.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use awsim::world::Settings;
+use awsim::{MANAGEMENT_ACCESS_KEY, Options, Sim};
+use jiff::SignedDuration;
+use landfall_controls::cloud::{Access, Cloud};
+use landfall_model::landing_zone::LandingZone;
+use landfall_model::request::RequestForm;
+use landfall_server::catalogue::Catalogue;
+use landfall_server::engine::clock::SystemClock;
+use landfall_server::engine::{Engine, Settings as EngineSettings};
+use landfall_server::store::{Account, Added, NewRequest, Purpose, Store};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// The landing zone of the documentation.
+pub const LANDING_ZONE: &str = include_str!("../../deploy/landing-zone.toml");
+
+/// A simulated AWS with a bare organization, and what Landfall knows at start.
+pub struct World {
+    pub sim: Sim,
+    pub zone: Arc<LandingZone>,
+    pub catalogue: Catalogue,
+    pub cloud: Cloud,
+}
+
+/// Simulated waits are shortened by this: what takes AWS a minute takes a test some milliseconds.
+const TIME_SCALE: u32 = 600;
+
+impl World {
+    /// With the landing zone of the documentation.
+    pub async fn new() -> Self {
+        World::with(LANDING_ZONE).await
+    }
+
+    /// With a landing zone of the test's own.
+    pub async fn with(landing_zone: &str) -> Self {
+        let settings = Settings {
+            seed: 1,
+            create_account: SignedDuration::from_secs(10),
+            time_scale: TIME_SCALE,
+        };
+        let sim = Sim::start(Options {
+            settings,
+            ..Options::default()
+        })
+        .expect("awsim starts");
+        let zone = LandingZone::parse("landing-zone.toml", landing_zone)
+            .expect("the landing zone is right");
+        let catalogue = Catalogue::load(&zone, None, None)
+            .expect("the embedded baselines and policies are right");
+        let access = Access {
+            endpoint_url: Some(sim.url()),
+            credentials: Some((MANAGEMENT_ACCESS_KEY.to_owned(), "any".to_owned())),
+        };
+        let cloud = Cloud::open(&zone, 128, access).await;
+        World {
+            sim,
+            zone: Arc::new(zone),
+            catalogue,
+            cloud,
+        }
+    }
+
+    /// The same AWS seen by a process that was just started.
+    pub async fn fresh_cloud(&self) -> Cloud {
+        let access = Access {
+            endpoint_url: Some(self.sim.url()),
+            credentials: Some((MANAGEMENT_ACCESS_KEY.to_owned(), "any".to_owned())),
+        };
+        Cloud::open(&self.zone, 128, access).await
+    }
+
+    /// Calls so far that may have changed something, by `service:Operation`; assuming roles does not count.
+    pub fn mutating_calls(&self) -> BTreeMap<String, u64> {
+        let calls = self.sim.shared().calls();
+        let mut by_operation = BTreeMap::new();
+        for (kind, count) in calls.counts() {
+            let read = ["Get", "List", "Describe", "Head", "AssumeRole", "Lookup"]
+                .iter()
+                .any(|verb| kind.operation.starts_with(verb));
+            if !read {
+                *by_operation
+                    .entry(format!("{}:{}", kind.service, kind.operation))
+                    .or_default() += count;
+            }
+        }
+        by_operation
+    }
+
+    /// Disturbs the simulated AWS behind Landfall's back: see `/_awsim/tamper`.
+    pub fn tamper(&self, request: &serde_json::Value) {
+        let shared = self.sim.shared();
+        let now = shared.clock.now();
+        awsim::services::tamper(&mut shared.world(), request, now)
+            .unwrap_or_else(|error| panic!("tamper {request}: {error}"));
+    }
+
+    /// What must hold after every test: awsim built all that was asked of it, and made no mistake of its own.
+    pub fn assert_sound(&self) {
+        let calls = self.sim.shared().calls();
+        assert!(
+            calls.unbuilt().is_empty(),
+            "operations that awsim has not built: {:?}",
+            calls.unbuilt()
+        );
+        assert!(
+            calls.mistakes().is_empty(),
+            "answers of awsim that do not fit the model: {:?}",
+            calls.mistakes()
+        );
+    }
+}
+
+/// An engine at work on a world.
+pub struct Running {
+    pub store: Store,
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    /// Starts an engine on a store.
+    pub async fn start(world: &World, store: &Store) -> Self {
+        let shutdown = CancellationToken::new();
+        let engine = Engine::new(
+            store.clone(),
+            world.fresh_cloud().await,
+            world.zone.clone(),
+            Arc::new(world.catalogue.baselines.clone()),
+            Arc::new(world.catalogue.scps.clone()),
+            Arc::new(SystemClock),
+            EngineSettings::default(),
+            Uuid::now_v7(),
+        );
+        let stop = shutdown.clone();
+        let task = tokio::spawn(async move { engine.run(stop).await.expect("the engine runs") });
+        Running {
+            store: store.clone(),
+            shutdown,
+            task,
+        }
+    }
+
+    /// Lets the passes in flight end.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.expect("the engine does not panic");
+    }
+
+    /// Ends it where it stands, like a crash.
+    pub async fn crash(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+/// A request that keeps every rule.
+pub fn form(name: &str) -> RequestForm {
+    RequestForm {
+        name: name.to_owned(),
+        owner_email: "owner@example.com".to_owned(),
+        organizational_unit: "Applications/Production".to_owned(),
+        cost_center: "4711".to_owned(),
+        environment: "production".to_owned(),
+        justification: "a test".to_owned(),
+        email: None,
+        tags: BTreeMap::new(),
+    }
+}
+
+/// Asks for an account, as the API does.
+pub async fn ask(world: &World, store: &Store, name: &str) -> Account {
+    let id = Uuid::now_v7();
+    let request = form(name).check(&world.zone).expect("the form is right");
+    let short = id.simple().to_string();
+    let email = world
+        .zone
+        .generated_email(&short[short.len() - 12..])
+        .expect("the template makes an e-mail");
+    let new = NewRequest {
+        id,
+        request: &request,
+        email,
+        purpose: Purpose::Application,
+        requested_by: "test",
+        existing: None,
+        idempotency: None,
+    };
+    match store
+        .add_request(&new, jiff::Timestamp::now())
+        .await
+        .expect("the store takes it")
+    {
+        Added::New(account) => account,
+        other => panic!("the request was not taken: {other:?}"),
+    }
+}
+
+/// Looks again and again until something holds: level-triggered, with a long bound.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "never seen: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
