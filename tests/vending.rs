@@ -1,0 +1,166 @@
+//! From a bare organization to a governed account, and every way to stumble on it.
+
+use std::collections::BTreeSet;
+
+use awsim::faults::{Kind, Plan};
+use landfall_model::account::Phase;
+use landfall_model::cell::CellStatus;
+use landfall_model::ids::TargetId;
+use landfall_server::store::{Account, AccountFilter, AssetFilter, Store};
+use landfall_tests::database::Database;
+use landfall_tests::world::{Running, World, ask, eventually};
+use serde_json::json;
+
+async fn in_phase(store: &Store, account: &Account, phase: Phase) -> Account {
+    eventually(&format!("{} {}", account.request.name, phase.name()), async || {
+        let account = store.account(account.id).await.expect("the store answers").expect("it is there");
+        assert!(account.phase == phase || !account.phase.is_final(), "{:?}: {:?}", account.phase, account.failure);
+        (account.phase == phase).then_some(account)
+    })
+    .await
+}
+
+/// The members that AWS knows, by root e-mail.
+fn emails_in_aws(world: &World) -> Vec<String> {
+    let aws = world.sim.shared().world();
+    aws.organizations.accounts().into_iter().filter_map(|id| aws.organizations.email(id).map(str::to_owned)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bare_organization_becomes_a_landing_zone_with_a_governed_account() {
+    let world = World::new().await;
+    let database = Database::sqlite().await;
+    let store = &database.store;
+    let running = Running::start(&world, store).await;
+    let account = ask(&world, store, "Payments").await;
+    let account = in_phase(store, &account, Phase::Governed).await;
+    let number = account.account_id.clone().expect("a governed account has a number");
+
+    let cells = store.cells(account.target()).await.unwrap();
+    let regions: BTreeSet<&str> = cells.iter().map(|cell| cell.key.region.as_str()).collect();
+    assert_eq!(regions.len(), 17);
+    assert!(cells.iter().all(|cell| cell.status() == CellStatus::InSync));
+
+    let filter = AssetFilter { account_id: Some(number.clone()), ..AssetFilter::default() };
+    let assets = store.assets(&filter, None, 500).await.unwrap().items;
+    let kinds: BTreeSet<&str> = assets.iter().map(|row| row.asset.kind.as_str()).collect();
+    for kind in ["AWS::Organizations::Account", "AWS::Config::ConfigurationRecorder", "AWS::GuardDuty::Detector"] {
+        assert!(kinds.contains(kind), "no {kind} among {kinds:?}");
+    }
+    assert!(assets.iter().all(|row| row.owner == "owner@example.com"));
+
+    eventually("the organization in sync", async || {
+        let cells = store.cells(TargetId::Organization).await.unwrap();
+        (!cells.is_empty() && cells.iter().all(|cell| cell.status() == CellStatus::InSync)).then_some(())
+    })
+    .await;
+    assert_eq!(emails_in_aws(&world).len(), 4, "management, log archive, security and the account");
+    running.stop().await;
+
+    // A process that starts again in steady state changes nothing.
+    let before = world.mutating_calls();
+    let running = Running::start(&world, store).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    running.stop().await;
+    assert_eq!(before, world.mutating_calls());
+    world.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_lost_by_create_account_does_not_make_a_second_account() {
+    let world = World::new().await;
+    let database = Database::sqlite().await;
+    let store = &database.store;
+    let lost = Plan {
+        service: "organizations".to_owned(),
+        operation: Some("CreateAccount".to_owned()),
+        account: None,
+        region: None,
+        count: Some(3),
+        skip: 0,
+        probability: None,
+        kind: Kind::TimeoutAfter,
+    };
+    world.sim.shared().faults().plan(lost);
+    let running = Running::start(&world, store).await;
+    let account = ask(&world, store, "Payments").await;
+    in_phase(store, &account, Phase::Governed).await;
+    running.stop().await;
+    let emails = emails_in_aws(&world);
+    let distinct: BTreeSet<&String> = emails.iter().collect();
+    assert_eq!(emails.len(), distinct.len());
+    assert_eq!(emails.len(), 4, "{emails:?}");
+    let fired = world.sim.shared().faults().list().iter().map(|fault| fault.fired).sum::<u64>();
+    assert_eq!(fired, 3, "every creation lost its answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_email_that_is_taken_elsewhere_in_aws_fails_with_what_to_do_and_can_be_corrected() {
+    let world = World::new().await;
+    let database = Database::sqlite().await;
+    let store = &database.store;
+    let account = ask(&world, store, "Payments").await;
+    world.tamper(&json!({ "service": "organizations", "action": "take_email", "email": account.email }));
+    let running = Running::start(&world, store).await;
+    let failed = in_phase(store, &account, Phase::Failed).await;
+    let failure = failed.failure.expect("it says why");
+    assert_eq!(failure.reason, "EMAIL_ALREADY_EXISTS");
+    assert!(failure.message.contains("Choose another e-mail"), "{}", failure.message);
+
+    let other = "aws+another@example.com".parse().unwrap();
+    store.retry(account.id, Some((failed.request.clone(), other)), "test", jiff::Timestamp::now()).await.unwrap();
+    in_phase(store, &account, Phase::Governed).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_broken_region_delays_only_itself() {
+    let world = World::new().await;
+    let database = Database::sqlite().await;
+    let store = &database.store;
+    let running = Running::start(&world, store).await;
+    let first = ask(&world, store, "First").await;
+    in_phase(store, &first, Phase::Governed).await;
+    for service in ["config", "guardduty", "securityhub", "cloudtrail"] {
+        world.sim.shared().faults().plan(Plan {
+            service: service.to_owned(),
+            operation: None,
+            account: None,
+            region: Some("eu-west-3".to_owned()),
+            count: None,
+            skip: 0,
+            probability: None,
+            kind: Kind::Error5xx,
+        });
+    }
+    let account = ask(&world, store, "Second").await;
+    eventually("sixteen Regions in sync", async || {
+        let cells = store.cells(account.target()).await.unwrap();
+        let elsewhere = cells.iter().filter(|cell| cell.key.region.as_str() != "eu-west-3");
+        (cells.len() > 17 && elsewhere.clone().all(|cell| cell.status() == CellStatus::InSync)).then_some(())
+    })
+    .await;
+    let now = store.account(account.id).await.unwrap().unwrap();
+    assert_eq!(now.phase, Phase::Baselining, "nothing is reported as done while a Region is broken");
+    world.sim.shared().faults().clear();
+    in_phase(store, &account, Phase::Governed).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_accounts_at_once_keep_to_what_aws_allows() {
+    let world = World::new().await;
+    let database = Database::sqlite().await;
+    let store = &database.store;
+    // The burst of three, then one every ten seconds of real time: four are enough to see both.
+    let accounts = [ask(&world, store, "A").await, ask(&world, store, "B").await];
+    let running = Running::start(&world, store).await;
+    for account in &accounts {
+        in_phase(store, account, Phase::Governed).await;
+    }
+    running.stop().await;
+    let all = store.accounts(&AccountFilter::default(), None, 100).await.unwrap().items;
+    assert_eq!(all.len(), 4);
+    let creates = world.mutating_calls()["organizations:CreateAccount"];
+    assert_eq!(creates, 4, "one call for each account");
+}
