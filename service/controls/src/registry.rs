@@ -13,6 +13,7 @@ use crate::iam_service_linked_roles::IamServiceLinkedRoles;
 use crate::organizations_placement::OrganizationsPlacement;
 use crate::organizations_trusted_access::OrganizationsTrustedAccess;
 use crate::organizations_units::OrganizationsUnits;
+use crate::s3_log_bucket::S3LogBucket;
 use crate::securityhub_hub::SecurityHubHub;
 
 /// All controls by id.
@@ -25,6 +26,7 @@ pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
             erase::<OrganizationsPlacement>(),
             erase::<OrganizationsTrustedAccess>(),
             erase::<OrganizationsUnits>(),
+            erase::<S3LogBucket>(),
             erase::<SecurityHubHub>(),
         ]
         .into_iter()
