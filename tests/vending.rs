@@ -12,18 +12,34 @@ use landfall_tests::world::{Running, World, ask, eventually};
 use serde_json::json;
 
 async fn in_phase(store: &Store, account: &Account, phase: Phase) -> Account {
-    eventually(&format!("{} {}", account.request.name, phase.name()), async || {
-        let account = store.account(account.id).await.expect("the store answers").expect("it is there");
-        assert!(account.phase == phase || !account.phase.is_final(), "{:?}: {:?}", account.phase, account.failure);
-        (account.phase == phase).then_some(account)
-    })
+    eventually(
+        &format!("{} {}", account.request.name, phase.name()),
+        async || {
+            let account = store
+                .account(account.id)
+                .await
+                .expect("the store answers")
+                .expect("it is there");
+            assert!(
+                account.phase == phase || !account.phase.is_final(),
+                "{:?}: {:?}",
+                account.phase,
+                account.failure
+            );
+            (account.phase == phase).then_some(account)
+        },
+    )
     .await
 }
 
 /// The members that AWS knows, by root e-mail.
 fn emails_in_aws(world: &World) -> Vec<String> {
     let aws = world.sim.shared().world();
-    aws.organizations.accounts().into_iter().filter_map(|id| aws.organizations.email(id).map(str::to_owned)).collect()
+    aws.organizations
+        .accounts()
+        .into_iter()
+        .filter_map(|id| aws.organizations.email(id).map(str::to_owned))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -34,27 +50,42 @@ async fn a_bare_organization_becomes_a_landing_zone_with_a_governed_account() {
     let running = Running::start(&world, store).await;
     let account = ask(&world, store, "Payments").await;
     let account = in_phase(store, &account, Phase::Governed).await;
-    let number = account.account_id.clone().expect("a governed account has a number");
+    let number = account
+        .account_id
+        .clone()
+        .expect("a governed account has a number");
 
     let cells = store.cells(account.target()).await.unwrap();
     let regions: BTreeSet<&str> = cells.iter().map(|cell| cell.key.region.as_str()).collect();
     assert_eq!(regions.len(), 17);
     assert!(cells.iter().all(|cell| cell.status() == CellStatus::InSync));
 
-    let filter = AssetFilter { account_id: Some(number.clone()), ..AssetFilter::default() };
+    let filter = AssetFilter {
+        account_id: Some(number.clone()),
+        ..AssetFilter::default()
+    };
     let assets = store.assets(&filter, None, 500).await.unwrap().items;
     let kinds: BTreeSet<&str> = assets.iter().map(|row| row.asset.kind.as_str()).collect();
-    for kind in ["AWS::Organizations::Account", "AWS::Config::ConfigurationRecorder", "AWS::GuardDuty::Detector"] {
+    for kind in [
+        "AWS::Organizations::Account",
+        "AWS::Config::ConfigurationRecorder",
+        "AWS::GuardDuty::Detector",
+    ] {
         assert!(kinds.contains(kind), "no {kind} among {kinds:?}");
     }
     assert!(assets.iter().all(|row| row.owner == "owner@example.com"));
 
     eventually("the organization in sync", async || {
         let cells = store.cells(TargetId::Organization).await.unwrap();
-        (!cells.is_empty() && cells.iter().all(|cell| cell.status() == CellStatus::InSync)).then_some(())
+        (!cells.is_empty() && cells.iter().all(|cell| cell.status() == CellStatus::InSync))
+            .then_some(())
     })
     .await;
-    assert_eq!(emails_in_aws(&world).len(), 4, "management, log archive, security and the account");
+    assert_eq!(
+        emails_in_aws(&world).len(),
+        4,
+        "management, log archive, security and the account"
+    );
     running.stop().await;
 
     // A process that starts again in steady state changes nothing.
@@ -90,7 +121,14 @@ async fn an_answer_lost_by_create_account_does_not_make_a_second_account() {
     let distinct: BTreeSet<&String> = emails.iter().collect();
     assert_eq!(emails.len(), distinct.len());
     assert_eq!(emails.len(), 4, "{emails:?}");
-    let fired = world.sim.shared().faults().list().iter().map(|fault| fault.fired).sum::<u64>();
+    let fired = world
+        .sim
+        .shared()
+        .faults()
+        .list()
+        .iter()
+        .map(|fault| fault.fired)
+        .sum::<u64>();
     assert_eq!(fired, 3, "every creation lost its answer");
 }
 
@@ -100,15 +138,29 @@ async fn an_email_that_is_taken_elsewhere_in_aws_fails_with_what_to_do_and_can_b
     let database = Database::sqlite().await;
     let store = &database.store;
     let account = ask(&world, store, "Payments").await;
-    world.tamper(&json!({ "service": "organizations", "action": "take_email", "email": account.email }));
+    world.tamper(
+        &json!({ "service": "organizations", "action": "take_email", "email": account.email }),
+    );
     let running = Running::start(&world, store).await;
     let failed = in_phase(store, &account, Phase::Failed).await;
     let failure = failed.failure.expect("it says why");
     assert_eq!(failure.reason, "EMAIL_ALREADY_EXISTS");
-    assert!(failure.message.contains("Choose another e-mail"), "{}", failure.message);
+    assert!(
+        failure.message.contains("Choose another e-mail"),
+        "{}",
+        failure.message
+    );
 
     let other = "aws+another@example.com".parse().unwrap();
-    store.retry(account.id, Some((failed.request.clone(), other)), "test", jiff::Timestamp::now()).await.unwrap();
+    store
+        .retry(
+            account.id,
+            Some((failed.request.clone(), other)),
+            "test",
+            jiff::Timestamp::now(),
+        )
+        .await
+        .unwrap();
     in_phase(store, &account, Phase::Governed).await;
     running.stop().await;
 }
@@ -136,19 +188,29 @@ async fn one_broken_region_delays_only_itself() {
     let account = ask(&world, store, "Second").await;
     eventually("sixteen Regions in sync", async || {
         let cells = store.cells(account.target()).await.unwrap();
-        let elsewhere = cells.iter().filter(|cell| cell.key.region.as_str() != "eu-west-3");
-        (cells.len() > 17 && elsewhere.clone().all(|cell| cell.status() == CellStatus::InSync)).then_some(())
+        let elsewhere = cells
+            .iter()
+            .filter(|cell| cell.key.region.as_str() != "eu-west-3");
+        (cells.len() > 17
+            && elsewhere
+                .clone()
+                .all(|cell| cell.status() == CellStatus::InSync))
+        .then_some(())
     })
     .await;
     let now = store.account(account.id).await.unwrap().unwrap();
-    assert_eq!(now.phase, Phase::Baselining, "nothing is reported as done while a Region is broken");
+    assert_eq!(
+        now.phase,
+        Phase::Baselining,
+        "nothing is reported as done while a Region is broken"
+    );
     world.sim.shared().faults().clear();
     in_phase(store, &account, Phase::Governed).await;
     running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_accounts_at_once_keep_to_what_aws_allows() {
+async fn requests_at_once_keep_to_the_rate_of_create_account() {
     let world = World::new().await;
     let database = Database::sqlite().await;
     let store = &database.store;
@@ -159,7 +221,11 @@ async fn twenty_accounts_at_once_keep_to_what_aws_allows() {
         in_phase(store, account, Phase::Governed).await;
     }
     running.stop().await;
-    let all = store.accounts(&AccountFilter::default(), None, 100).await.unwrap().items;
+    let all = store
+        .accounts(&AccountFilter::default(), None, 100)
+        .await
+        .unwrap()
+        .items;
     assert_eq!(all.len(), 4);
     let creates = world.mutating_calls()["organizations:CreateAccount"];
     assert_eq!(creates, 4, "one call for each account");

@@ -1,17 +1,22 @@
 //! GuardDuty is on: one detector in each account and Region, enabled, with the protection features of the baseline.
+//!
+//! An account that is a member cannot change its own detector any more (GuardDuty user guide, "Managing multiple
+//! accounts"): its administrator does it. So a change says who takes it.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_sdk_guardduty::types::{
     DetectorFeature, DetectorFeatureConfiguration, DetectorStatus, FeatureStatus,
-    FindingPublishingFrequency,
+    FindingPublishingFrequency, MemberFeaturesConfiguration, OrgFeature,
 };
 use landfall_model::asset::Asset;
+use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Scope;
 use landfall_model::place::Place;
 use serde::{Deserialize, Serialize};
 
+use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
 use crate::session::Session;
@@ -33,6 +38,8 @@ pub(crate) struct Parameters {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Observed {
     detector: Option<Detector>,
+    /// Whether an administrator account has the say; only asked where something is to be changed.
+    is_member: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,6 +68,11 @@ pub(crate) enum Change {
         id: String,
         features: Vec<String>,
     },
+    /// Through the administrator.
+    StartMonitoring,
+    TurnOnForMember {
+        features: Vec<String>,
+    },
 }
 
 impl fmt::Display for Change {
@@ -71,8 +83,20 @@ impl fmt::Display for Change {
             Change::SetFrequency {
                 finding_publishing_frequency,
                 ..
-            } => write!(f, "publish findings every {finding_publishing_frequency}"),
+            } => {
+                write!(f, "publish findings every {finding_publishing_frequency}")
+            }
             Change::TurnOn { features, .. } => write!(f, "turn on {}", features.join(", ")),
+            Change::StartMonitoring => {
+                f.write_str("have the security account resume the suspended GuardDuty detector")
+            }
+            Change::TurnOnForMember { features } => {
+                write!(
+                    f,
+                    "have the security account turn on {}",
+                    features.join(", ")
+                )
+            }
         }
     }
 }
@@ -81,12 +105,26 @@ const LIST: &str = "guardduty:ListDetectors";
 const GET: &str = "guardduty:GetDetector";
 const CREATE: &str = "guardduty:CreateDetector";
 const UPDATE: &str = "guardduty:UpdateDetector";
+/// The first detector of an account makes GuardDuty's own role.
+const CREATE_ROLE: &str = "iam:CreateServiceLinkedRole";
+const GET_ADMINISTRATOR: &str = "guardduty:GetAdministratorAccount";
+const START: &str = "guardduty:StartMonitoringMembers";
+const UPDATE_MEMBER: &str = "guardduty:UpdateMemberDetectors";
 
 impl Control for GuardDutyDetector {
     const ID: &'static str = "guardduty.detector";
     const TITLE: &'static str = "GuardDuty detects threats";
     const SCOPE: Scope = Scope::Region;
-    const ACTIONS: &'static [&'static str] = &[LIST, GET, CREATE, UPDATE];
+    const ACTIONS: &'static [&'static str] = &[
+        LIST,
+        GET,
+        CREATE,
+        CREATE_ROLE,
+        UPDATE,
+        GET_ADMINISTRATOR,
+        START,
+        UPDATE_MEMBER,
+    ];
 
     type Parameters = Parameters;
     type Desired = Parameters;
@@ -97,17 +135,14 @@ impl Control for GuardDutyDetector {
         Ok(parameters.clone())
     }
 
-    async fn observe(aws: &Session, _desired: &Parameters) -> Result<Observed, CloudError> {
+    async fn observe(aws: &Session, desired: &Parameters) -> Result<Observed, CloudError> {
         let aws = aws.target().await?;
         let guardduty = aws.guardduty();
-        // An account has at most one detector in a Region.
-        let ids = aws
-            .call(LIST, || guardduty.list_detectors().send())
-            .await?
-            .detector_ids
-            .unwrap_or_default();
-        let Some(id) = ids.into_iter().next() else {
-            return Ok(Observed { detector: None });
+        let Some(id) = detector_of(aws).await? else {
+            return Ok(Observed {
+                detector: None,
+                is_member: false,
+            });
         };
         let detector = aws
             .call(GET, || guardduty.get_detector().detector_id(&id).send())
@@ -122,17 +157,32 @@ impl Control for GuardDutyDetector {
                     feature.status? == FeatureStatus::Enabled,
                 ))
             });
-        Ok(Observed {
+        let mut observed = Observed {
             detector: Some(Detector {
-                id,
+                id: id.clone(),
                 enabled: detector.status == Some(DetectorStatus::Enabled),
                 finding_publishing_frequency: detector
                     .finding_publishing_frequency
-                    .map(|f| f.as_str().to_owned())
+                    .map(|frequency| frequency.as_str().to_owned())
                     .unwrap_or_default(),
                 features: features.collect(),
             }),
-        })
+            is_member: false,
+        };
+        if !Self::plan(desired, &observed).is_empty() {
+            let administrator = aws
+                .call(GET_ADMINISTRATOR, || {
+                    guardduty
+                        .get_administrator_account()
+                        .detector_id(&id)
+                        .send()
+                })
+                .await?;
+            observed.is_member = administrator
+                .administrator
+                .is_some_and(|of| of.relationship_status.as_deref() == Some("Enabled"));
+        }
+        Ok(observed)
     }
 
     fn plan(desired: &Parameters, observed: &Observed) -> Vec<Change> {
@@ -142,87 +192,53 @@ impl Control for GuardDutyDetector {
                 features: desired.features.clone(),
             }];
         };
-        let id = detector.id.clone();
-        let mut changes = Vec::new();
-        if !detector.enabled {
-            changes.push(Change::Enable { id: id.clone() });
-        }
-        if detector.finding_publishing_frequency != desired.finding_publishing_frequency {
-            changes.push(Change::SetFrequency {
-                id: id.clone(),
-                finding_publishing_frequency: desired.finding_publishing_frequency.clone(),
-            });
-        }
         let off: Vec<String> = desired
             .features
             .iter()
             .filter(|name| detector.features.get(*name) != Some(&true))
             .cloned()
             .collect();
+        let id = || detector.id.clone();
+        let mut changes = Vec::new();
+        if !detector.enabled {
+            changes.push(if observed.is_member {
+                Change::StartMonitoring
+            } else {
+                Change::Enable { id: id() }
+            });
+        }
+        // A member shows its administrator's frequency.
+        if detector.finding_publishing_frequency != desired.finding_publishing_frequency
+            && !observed.is_member
+        {
+            changes.push(Change::SetFrequency {
+                id: id(),
+                finding_publishing_frequency: desired.finding_publishing_frequency.clone(),
+            });
+        }
         if !off.is_empty() {
-            changes.push(Change::TurnOn { id, features: off });
+            changes.push(if observed.is_member {
+                Change::TurnOnForMember { features: off }
+            } else {
+                Change::TurnOn {
+                    id: id(),
+                    features: off,
+                }
+            });
         }
         changes
     }
 
     async fn apply(aws: &Session, change: &Change) -> Result<(), CloudError> {
-        let aws = aws.target().await?;
-        let guardduty = aws.guardduty();
         match change {
-            Change::Create {
-                finding_publishing_frequency,
-                features,
-            } => {
-                let frequency =
-                    FindingPublishingFrequency::from(finding_publishing_frequency.as_str());
-                aws.call(CREATE, || {
-                    guardduty
-                        .create_detector()
-                        .enable(true)
-                        .finding_publishing_frequency(frequency.clone())
-                        .set_features(Some(enabled(features)))
-                        .send()
-                })
-                .await?;
+            Change::StartMonitoring | Change::TurnOnForMember { .. } => {
+                apply_as_administrator(aws, change).await
             }
-            Change::Enable { id } => {
-                aws.call(UPDATE, || {
-                    guardduty
-                        .update_detector()
-                        .detector_id(id)
-                        .enable(true)
-                        .send()
-                })
-                .await?;
-            }
-            Change::SetFrequency {
-                id,
-                finding_publishing_frequency,
-            } => {
-                let frequency =
-                    FindingPublishingFrequency::from(finding_publishing_frequency.as_str());
-                aws.call(UPDATE, || {
-                    guardduty
-                        .update_detector()
-                        .detector_id(id)
-                        .finding_publishing_frequency(frequency.clone())
-                        .send()
-                })
-                .await?;
-            }
-            // The list is merged with what is on already (GuardDuty API, UpdateDetector).
-            Change::TurnOn { id, features } => {
-                aws.call(UPDATE, || {
-                    guardduty
-                        .update_detector()
-                        .detector_id(id)
-                        .set_features(Some(enabled(features)))
-                        .send()
-                })
-                .await?;
-            }
+            Change::Create { .. }
+            | Change::Enable { .. }
+            | Change::SetFrequency { .. }
+            | Change::TurnOn { .. } => apply_in_account(aws.target().await?, change).await,
         }
-        Ok(())
     }
 
     fn assets(place: &Place, observed: &Observed) -> Vec<Asset> {
@@ -238,6 +254,122 @@ impl Control for GuardDutyDetector {
             configuration: serde_json::json!(detector),
         };
         observed.detector.iter().map(asset).collect()
+    }
+}
+
+/// The account's detector in the Region: there is at most one.
+async fn detector_of(aws: &Aws) -> Result<Option<String>, CloudError> {
+    let guardduty = aws.guardduty();
+    let ids = aws
+        .call(LIST, || guardduty.list_detectors().send())
+        .await?
+        .detector_ids;
+    Ok(ids.unwrap_or_default().into_iter().next())
+}
+
+async fn apply_in_account(aws: &Aws, change: &Change) -> Result<(), CloudError> {
+    let guardduty = aws.guardduty();
+    match change {
+        Change::Create {
+            finding_publishing_frequency,
+            features,
+        } => {
+            let frequency = FindingPublishingFrequency::from(finding_publishing_frequency.as_str());
+            let created = aws.call(CREATE, || {
+                guardduty
+                    .create_detector()
+                    .enable(true)
+                    .finding_publishing_frequency(frequency.clone())
+                    .set_features(Some(enabled(features)))
+                    .send()
+            });
+            created.await.map(drop)
+        }
+        Change::Enable { id } => aws
+            .call(UPDATE, || {
+                guardduty
+                    .update_detector()
+                    .detector_id(id)
+                    .enable(true)
+                    .send()
+            })
+            .await
+            .map(drop),
+        Change::SetFrequency {
+            id,
+            finding_publishing_frequency,
+        } => {
+            let frequency = FindingPublishingFrequency::from(finding_publishing_frequency.as_str());
+            let updated = aws.call(UPDATE, || {
+                guardduty
+                    .update_detector()
+                    .detector_id(id)
+                    .finding_publishing_frequency(frequency.clone())
+                    .send()
+            });
+            updated.await.map(drop)
+        }
+        // The list is merged with what is on already (GuardDuty API, UpdateDetector).
+        Change::TurnOn { id, features } => {
+            let updated = aws.call(UPDATE, || {
+                guardduty
+                    .update_detector()
+                    .detector_id(id)
+                    .set_features(Some(enabled(features)))
+                    .send()
+            });
+            updated.await.map(drop)
+        }
+        Change::StartMonitoring | Change::TurnOnForMember { .. } => Ok(()),
+    }
+}
+
+async fn apply_as_administrator(session: &Session, change: &Change) -> Result<(), CloudError> {
+    let aws = session.security().await?;
+    let account = session.place().account.as_str();
+    let Some(id) = detector_of(aws).await? else {
+        return Err(CloudError::not_ready(
+            LIST,
+            "the security account has no detector in this Region yet",
+        ));
+    };
+    let guardduty = aws.guardduty();
+    // Both answer 200 and list what they could not do.
+    let (action, unprocessed) = if let Change::TurnOnForMember { features } = change {
+        let on = |name: &String| {
+            MemberFeaturesConfiguration::builder()
+                .name(OrgFeature::from(name.as_str()))
+                .status(FeatureStatus::Enabled)
+                .build()
+        };
+        let features: Vec<_> = features.iter().map(on).collect();
+        let updated = aws.call(UPDATE_MEMBER, || {
+            guardduty
+                .update_member_detectors()
+                .detector_id(&id)
+                .account_ids(account)
+                .set_features(Some(features.clone()))
+                .send()
+        });
+        (UPDATE_MEMBER, updated.await?.unprocessed_accounts)
+    } else {
+        let started = aws.call(START, || {
+            guardduty
+                .start_monitoring_members()
+                .detector_id(&id)
+                .account_ids(account)
+                .send()
+        });
+        (START, started.await?.unprocessed_accounts)
+    };
+    match unprocessed.unwrap_or_default().into_iter().next() {
+        None => Ok(()),
+        Some(refused) => {
+            let why = refused
+                .result
+                .unwrap_or_else(|| "no reason given".to_owned());
+            Err(CloudError::new(CloudErrorKind::Conflict, action, why))
+        }
     }
 }
 
@@ -309,7 +441,13 @@ mod tests {
                 vec![],
             ),
         ] {
-            let plan = GuardDutyDetector::plan(&desired(), &Observed { detector });
+            let plan = GuardDutyDetector::plan(
+                &desired(),
+                &Observed {
+                    detector,
+                    is_member: false,
+                },
+            );
             assert_eq!(
                 plan.iter().map(ToString::to_string).collect::<Vec<_>>(),
                 sentences
