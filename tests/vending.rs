@@ -5,31 +5,22 @@ use std::collections::BTreeSet;
 use awsim::faults::{Kind, Plan};
 use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
-use landfall_model::ids::TargetId;
+use landfall_model::ids::{Email, TargetId};
 use landfall_server::store::{Account, AccountFilter, AssetFilter, Store};
 use landfall_tests::database::Database;
-use landfall_tests::world::{Running, World, ask, eventually};
+use landfall_tests::world::{Running, World, ask, eventually, soon, state_of};
 use serde_json::json;
 
 async fn in_phase(store: &Store, account: &Account, phase: Phase) -> Account {
-    eventually(
-        &format!("{} {}", account.request.name, phase.name()),
-        async || {
-            let account = store
-                .account(account.id)
-                .await
-                .expect("the store answers")
-                .expect("it is there");
-            assert!(
-                account.phase == phase || !account.phase.is_final(),
-                "{:?}: {:?}",
-                account.phase,
-                account.failure
-            );
-            (account.phase == phase).then_some(account)
-        },
-    )
-    .await
+    let reached = soon(async || {
+        let account = store.account(account.id).await.expect("the store answers").expect("it is there");
+        assert!(account.phase == phase || !account.phase.is_final(), "{:?}: {:?}", account.phase, account.failure);
+        (account.phase == phase).then_some(account)
+    });
+    match reached.await {
+        Some(account) => account,
+        None => panic!("{} never gets {}:\n{}", account.request.name, phase.name(), state_of(store).await),
+    }
 }
 
 /// The members that AWS knows, by root e-mail.
@@ -151,11 +142,11 @@ async fn an_email_that_is_taken_elsewhere_in_aws_fails_with_what_to_do_and_can_b
         failure.message
     );
 
-    let other = "aws+another@example.com".parse().unwrap();
+    let other: Email = "aws+another@example.com".parse().unwrap();
     store
         .retry(
             account.id,
-            Some((failed.request.clone(), other)),
+            Some((&failed.request, &other)),
             "test",
             jiff::Timestamp::now(),
         )

@@ -13,7 +13,9 @@ use landfall_model::request::RequestForm;
 use landfall_server::catalogue::Catalogue;
 use landfall_server::engine::clock::SystemClock;
 use landfall_server::engine::{Engine, Settings as EngineSettings};
-use landfall_server::store::{Account, Added, NewRequest, Purpose, Store};
+use landfall_model::cell::CellStatus;
+use landfall_model::ids::TargetId;
+use landfall_server::store::{Account, AccountFilter, Added, NewRequest, Purpose, Store};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -201,14 +203,38 @@ pub async fn ask(world: &World, store: &Store, name: &str) -> Account {
     }
 }
 
+/// What the store knows of the targets that are not in order: for the message of a test that failed.
+pub async fn state_of(store: &Store) -> String {
+    let mut text = String::new();
+    let accounts = store.accounts(&AccountFilter::default(), None, 100).await.expect("accounts").items;
+    let targets = accounts.iter().map(|account| (account.target(), format!("{} ({})", account.request.name, account.phase.name())));
+    for (id, name) in targets.chain([(TargetId::Organization, "the organization".to_owned())]) {
+        let target = store.target(id).await.expect("the target can be read");
+        text += &format!("{name}: {:?}\n", target.and_then(|target| target.last_error));
+        for cell in store.cells(id).await.expect("cells") {
+            if cell.status() != CellStatus::InSync {
+                text += &format!("  {} {:?} {:?}\n", cell.key, cell.status(), cell.drift);
+            }
+        }
+    }
+    text
+}
+
 /// Looks again and again until something holds: level-triggered, with a long bound.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    soon(look).await.unwrap_or_else(|| panic!("never seen: {what}"))
+}
+
+/// The same, for who has more to say when it never holds.
+pub async fn soon<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = look().await {
-            return found;
+            return Some(found);
         }
-        assert!(tokio::time::Instant::now() < deadline, "never seen: {what}");
+        if tokio::time::Instant::now() > deadline {
+            return None;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
