@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use uuid::Uuid;
 
 use landfall_model::account::{Failure, Phase};
@@ -215,9 +216,14 @@ impl Store {
         if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
             return Ok(LeaseState::Lost);
         }
+        // For programs; the sentence is for people.
+        let mut event = event.clone();
+        if event.detail.is_null() {
+            event.detail = json!({ "phase": phase.name() });
+        }
         tx.execute(phase_change(lease.target, phase, failure, now))
             .await?;
-        events::append(&mut tx, std::slice::from_ref(event), now).await?;
+        events::append(&mut tx, std::slice::from_ref(&event), now).await?;
         self.commit(tx, &[Tell::Events(lease.target)]).await?;
         Ok(LeaseState::Held)
     }

@@ -8,28 +8,36 @@ use super::Store;
 use super::error::StoreError;
 use super::sql::{BadColumn, Query, Row, Stored, query};
 
-/// What a token's bearer may do; each role may do all that the ones before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// What a token is for. What each role may do, `api::auth::authorize` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum Role {
-    /// Look.
-    Reader,
-    /// Ask for accounts.
-    Requester,
-    /// Decide on requests.
-    Approver,
-    /// Everything, tokens included.
+    /// Runs Landfall itself: everything, tokens included.
     Administrator,
+    /// Runs the landing zone: decides on requests, pauses accounts.
+    Platform,
+    /// Watches over it: decides on requests, reads everything.
+    Security,
+    /// Asks for accounts and reads.
+    Engineer,
 }
 
 impl Role {
+    pub const ALL: [Role; 4] = [
+        Role::Administrator,
+        Role::Platform,
+        Role::Security,
+        Role::Engineer,
+    ];
+
     /// The word in the database and in JSON.
     pub fn name(self) -> &'static str {
         match self {
-            Role::Reader => "reader",
-            Role::Requester => "requester",
-            Role::Approver => "approver",
             Role::Administrator => "administrator",
+            Role::Platform => "platform",
+            Role::Security => "security",
+            Role::Engineer => "engineer",
         }
     }
 }

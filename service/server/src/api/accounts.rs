@@ -1,0 +1,256 @@
+//! Accounts that exist in AWS.
+
+use std::collections::BTreeMap;
+
+use axum::Json as Reply;
+use axum::extract::State;
+use jiff::Timestamp;
+use landfall_model::account::Phase;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::auth::{Action, Principal, authorize};
+use super::extract::{OptionalJson, Path, Query};
+use super::page::{self, Page};
+use super::problem::{Problem, ProblemDocument};
+use super::requests::{Paused, Reason};
+use super::{Api, cells, schema};
+use crate::store::{self, AccountFilter, CellCount, Purpose};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(show))
+        .routes(routes!(pause))
+        .routes(routes!(resume))
+}
+
+/// An account.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    #[schema(example = "222222222222")]
+    pub account_id: String,
+    /// The request that it came of.
+    pub request_id: Uuid,
+    #[schema(schema_with = schema::phase)]
+    pub phase: Phase,
+    #[schema(value_type = String, format = DateTime)]
+    pub phase_since: Timestamp,
+    pub name: String,
+    pub owner_email: String,
+    /// The root e-mail.
+    pub email: String,
+    pub organizational_unit: String,
+    pub cost_center: String,
+    pub environment: String,
+    pub tags: BTreeMap<String, String>,
+    /// What it is for: an application, or the landing zone itself.
+    #[schema(value_type = String, example = "application")]
+    pub purpose: Purpose,
+    /// When it first carried its whole baseline.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governed_at: Option<Timestamp>,
+}
+
+impl From<store::Account> for Option<Account> {
+    fn from(account: store::Account) -> Self {
+        Some(Account {
+            account_id: account.account_id?.into(),
+            request_id: account.id,
+            phase: account.phase,
+            phase_since: account.phase_since,
+            name: account.request.name,
+            owner_email: account.request.owner_email.into(),
+            email: account.email.into(),
+            organizational_unit: account.request.organizational_unit.into(),
+            cost_center: account.request.cost_center,
+            environment: account.request.environment,
+            tags: account.request.tags,
+            purpose: account.purpose,
+            governed_at: account.governed_at,
+        })
+    }
+}
+
+/// An account, and how it stands.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AccountState {
+    #[serde(flatten)]
+    pub account: Account,
+    /// Why nobody works on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Paused>,
+    /// How many of its cells have each status.
+    pub cells: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct AccountQuery {
+    /// Only accounts in this phase.
+    phase: Option<String>,
+    /// Only accounts of this OU.
+    organizational_unit: Option<String>,
+    /// Only accounts of this owner.
+    owner_email: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items on a page, 1 to 500.
+    limit: Option<u32>,
+}
+
+/// List accounts, newest first
+#[utoipa::path(
+    get,
+    path = "/accounts",
+    operation_id = "list_accounts",
+    tag = "accounts",
+    params(AccountQuery),
+    responses(
+        (status = 200, body = Page<Account>),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn list(
+    State(api): State<Api>,
+    principal: Principal,
+    Query(query): Query<AccountQuery>,
+) -> Result<Reply<Page<Account>>, Problem> {
+    authorize(&principal, Action::Read)?;
+    let filter = AccountFilter {
+        phase: page::phase(query.phase.as_deref())?,
+        organizational_unit: page::parse(
+            "organizational_unit",
+            query.organizational_unit.as_deref(),
+        )?,
+        owner: page::parse("owner_email", query.owner_email.as_deref())?,
+        has_account_id: Some(true),
+    };
+    let cursor: Option<Uuid> = page::parse("cursor", query.cursor.as_deref())?;
+    let cursor = cursor.map(|id| id.to_string());
+    let limit = page::limit(query.limit)?;
+    let page = api
+        .store
+        .accounts(&filter, cursor.as_deref(), limit)
+        .await?;
+    Ok(Reply(Page {
+        items: page.items.into_iter().filter_map(Option::from).collect(),
+        next_cursor: page.next,
+    }))
+}
+
+/// Look at an account
+#[utoipa::path(
+    get,
+    path = "/accounts/{account_id}",
+    operation_id = "show_account",
+    tag = "accounts",
+    params(("account_id" = String, Path, description = "Twelve digits")),
+    responses(
+        (status = 200, body = AccountState),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn show(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(account_id): Path<String>,
+) -> Result<Reply<AccountState>, Problem> {
+    authorize(&principal, Action::Read)?;
+    state(&api, &account_id).await.map(Reply)
+}
+
+async fn state(api: &Api, account_id: &str) -> Result<AccountState, Problem> {
+    let account = api.account_by_number(account_id).await?;
+    let counts = api.store.account_cell_counts(account.id).await?;
+    let paused = api.paused(account.id).await?;
+    let account: Option<Account> = account.into();
+    Ok(AccountState {
+        account: account.ok_or_else(|| no_account(account_id))?,
+        paused,
+        cells: by_status(counts),
+    })
+}
+
+/// Every status has a number, so that a reader need not know which there are.
+pub(super) fn by_status(counts: Vec<CellCount>) -> BTreeMap<String, u64> {
+    let mut by_status = cells::no_cells();
+    for count in counts {
+        *by_status.entry(count.status.to_owned()).or_default() += count.cells;
+    }
+    by_status
+}
+
+/// Keep Landfall from changing an account
+///
+/// What is under way ends as it would; nothing else begins until `resume`.
+#[utoipa::path(
+    post,
+    path = "/accounts/{account_id}/pause",
+    operation_id = "pause_account",
+    tag = "accounts",
+    params(("account_id" = String, Path, description = "Twelve digits")),
+    request_body = Reason,
+    responses(
+        (status = 200, body = AccountState),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn pause(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(account_id): Path<String>,
+    OptionalJson(reason): OptionalJson<Reason>,
+) -> Result<Reply<AccountState>, Problem> {
+    authorize(&principal, Action::PauseAccount)?;
+    let reason = reason.needed()?;
+    let target = api.account_by_number(&account_id).await?.target();
+    // Pausing what is paused changes nothing: the first reason stands.
+    api.store
+        .pause(target, &reason, &principal.name, api.now())
+        .await?;
+    state(&api, &account_id).await.map(Reply)
+}
+
+/// Let Landfall look after an account again
+#[utoipa::path(
+    post,
+    path = "/accounts/{account_id}/resume",
+    operation_id = "resume_account",
+    tag = "accounts",
+    params(("account_id" = String, Path, description = "Twelve digits")),
+    responses(
+        (status = 200, body = AccountState),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn resume(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(account_id): Path<String>,
+) -> Result<Reply<AccountState>, Problem> {
+    authorize(&principal, Action::PauseAccount)?;
+    let target = api.account_by_number(&account_id).await?.target();
+    api.store.resume(target, &principal.name, api.now()).await?;
+    state(&api, &account_id).await.map(Reply)
+}
+
+impl Api {
+    /// An account by AWS's number, or the problem that there is none.
+    pub(super) async fn account_by_number(&self, number: &str) -> Result<store::Account, Problem> {
+        let id = number.parse().map_err(|error| {
+            Problem::bad_parameter("account_id", format_args!("is wrong: {error}"))
+        })?;
+        let account = self.store.account_by_number(&id).await?;
+        account.ok_or_else(|| no_account(number))
+    }
+}
+
+fn no_account(number: &str) -> Problem {
+    Problem::not_found(format_args!("account {number}"))
+}

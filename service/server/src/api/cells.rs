@@ -1,0 +1,228 @@
+//! Cells: each Region × control of a target, with the status that follows from what was seen.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use jiff::Timestamp;
+use landfall_model::cell::{Cell, CellStatus};
+use landfall_model::cloud_error::{Help, StoredError};
+use landfall_model::ids::TargetId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::auth::{Action, Principal, authorize};
+use super::extract::{Path, Query};
+use super::page;
+use super::problem::{Problem, ProblemDocument};
+use super::{Api, schema};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(of_account))
+        .routes(routes!(of_organization))
+}
+
+/// A control in a Region, and how it stands.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Cell)]
+pub struct CellState {
+    /// The home Region for what is not regional.
+    pub region: String,
+    pub control: String,
+    #[schema(schema_with = schema::cell_status)]
+    pub status: String,
+    /// The status as one character, for grids.
+    pub symbol: char,
+    /// What would have to change, as sentences.
+    pub drift: Vec<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drifted_since: Option<Timestamp>,
+    /// The control that has to be in sync first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<CellError>,
+    /// What AWS had when somebody looked last, in the control's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Value>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_at: Option<Timestamp>,
+    /// Looks since it was last in sync.
+    pub attempts: u32,
+    /// When it is looked at again.
+    #[schema(value_type = String, format = DateTime)]
+    pub due_at: Timestamp,
+    /// The desired state that it was compared with.
+    pub revision: String,
+}
+
+/// Why AWS did not do what it was asked, and who can help.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct CellError {
+    #[schema(example = "access_denied")]
+    pub kind: String,
+    /// The IAM action that failed.
+    #[schema(example = "guardduty:CreateDetector")]
+    pub operation: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_request_id: Option<String>,
+    #[schema(schema_with = schema::help)]
+    pub who_can_help: Help,
+    /// What that person should do.
+    pub advice: String,
+}
+
+impl From<StoredError> for CellError {
+    fn from(error: StoredError) -> Self {
+        CellError {
+            kind: error.kind.name().to_owned(),
+            operation: error.operation,
+            message: error.message,
+            aws_request_id: error.request_id,
+            who_can_help: error.kind.help(),
+            advice: error.kind.advice().to_owned(),
+        }
+    }
+}
+
+impl From<Cell> for CellState {
+    fn from(cell: Cell) -> Self {
+        let status = cell.status();
+        CellState {
+            region: cell.key.region.into(),
+            control: cell.key.control.into(),
+            status: status.name().to_owned(),
+            symbol: status.symbol(),
+            drift: cell.drift,
+            drifted_since: cell.drifted_since,
+            waiting_for: cell.waiting_for.map(String::from),
+            error: cell.error.map(CellError::from),
+            observed: cell.observed,
+            observed_at: cell.observed_at,
+            attempts: cell.attempts,
+            due_at: cell.due_at,
+            revision: cell.revision.to_string(),
+        }
+    }
+}
+
+/// The cells of a target, and how many there are of each status.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Cells {
+    /// By Region, then by control.
+    pub items: Vec<CellState>,
+    /// How many cells have each status, the filter aside.
+    pub counts: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct CellQuery {
+    /// Only this Region.
+    region: Option<String>,
+    /// Only this control.
+    control: Option<String>,
+    /// Only this status.
+    status: Option<String>,
+}
+
+/// How many of `cells` have each status; every status has a number.
+pub(super) fn counts(cells: &[Cell]) -> BTreeMap<String, u64> {
+    let mut counts = no_cells();
+    for cell in cells {
+        *counts.entry(cell.status().name().to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+/// None of each status.
+pub(super) fn no_cells() -> BTreeMap<String, u64> {
+    CellStatus::NAMES
+        .iter()
+        .map(|name| ((*name).to_owned(), 0))
+        .collect()
+}
+
+/// Each Region × control of an account, with its status
+#[utoipa::path(
+    get,
+    path = "/accounts/{account_id}/cells",
+    operation_id = "list_account_cells",
+    tag = "accounts",
+    params(("account_id" = String, Path, description = "Twelve digits"), CellQuery),
+    responses(
+        (status = 200, body = Cells),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn of_account(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(account_id): Path<String>,
+    Query(query): Query<CellQuery>,
+) -> Result<axum::Json<Cells>, Problem> {
+    authorize(&principal, Action::Read)?;
+    let account = api.account_by_number(&account_id).await?;
+    list(&api, TargetId::Account(account.id), query).await
+}
+
+/// Each Region × control of the organization itself, with its status
+#[utoipa::path(
+    get,
+    path = "/organization/cells",
+    operation_id = "list_organization_cells",
+    tag = "organization",
+    params(CellQuery),
+    responses(
+        (status = 200, body = Cells),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn of_organization(
+    State(api): State<Api>,
+    principal: Principal,
+    Query(query): Query<CellQuery>,
+) -> Result<axum::Json<Cells>, Problem> {
+    authorize(&principal, Action::Read)?;
+    list(&api, TargetId::Organization, query).await
+}
+
+async fn list(api: &Api, target: TargetId, query: CellQuery) -> Result<axum::Json<Cells>, Problem> {
+    if let Some(status) = &query.status
+        && !CellStatus::NAMES.contains(&status.as_str())
+    {
+        let names = CellStatus::NAMES.join(", ");
+        return Err(Problem::bad_parameter(
+            "status",
+            format!("is one of {names}"),
+        ));
+    }
+    let region = page::parse("region", query.region.as_deref())?;
+    let control = page::parse("control", query.control.as_deref())?;
+    let mut cells = api.store.cells(target).await?;
+    let counts = counts(&cells);
+    cells.retain(|cell| {
+        region
+            .as_ref()
+            .is_none_or(|region| cell.key.region == *region)
+            && control
+                .as_ref()
+                .is_none_or(|control| cell.key.control == *control)
+            && query
+                .status
+                .as_deref()
+                .is_none_or(|status| cell.status().name() == status)
+    });
+    cells.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(axum::Json(Cells {
+        items: cells.into_iter().map(CellState::from).collect(),
+        counts,
+    }))
+}

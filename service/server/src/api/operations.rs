@@ -1,0 +1,82 @@
+//! For those who run the process: is it alive, is it ready, what has it counted.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use http::{HeaderValue, header};
+use landfall_model::cell::CellStatus;
+
+use super::Api;
+use super::problem::{Kind, Problem};
+use crate::store::StoreError;
+
+pub(super) fn router() -> Router<Api> {
+    Router::new()
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+}
+
+/// The process answers: nothing else, so that a broken database does not get it restarted.
+async fn alive() -> &'static str {
+    "alive\n"
+}
+
+/// It can do its work. The landing zone was read before the socket was opened: a process that answers has one.
+async fn ready(State(api): State<Api>) -> Result<String, Problem> {
+    match api.store.ping().await {
+        Ok(()) => Ok(format!(
+            "ready: the database answers, the landing zone {} is read\n",
+            api.landing_zone.revision()
+        )),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+            Err(Problem::new(
+                Kind::Unavailable,
+                "The database does not answer; see the log.",
+            )
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("5")))
+        }
+    }
+}
+
+/// What was counted since the start, and how many cells there are of each status now. Every replica answers the latter
+/// for all: it is read from the database.
+async fn metrics(State(api): State<Api>) -> Result<impl IntoResponse, Problem> {
+    let mut text = api.metrics.render();
+    gauges(&api, &mut text).await?;
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    Ok(([(header::CONTENT_TYPE, kind)], text))
+}
+
+async fn gauges(api: &Api, text: &mut String) -> Result<(), StoreError> {
+    let mut cells: BTreeMap<(String, &str), u64> = BTreeMap::new();
+    for count in api.store.cell_counts().await? {
+        let control = count.control.to_string();
+        // Every status of a control has a sample, so that a series ends at 0 and not in a gap.
+        for status in CellStatus::NAMES {
+            cells.entry((control.clone(), status)).or_default();
+        }
+        *cells.entry((control, count.status)).or_default() += count.cells;
+    }
+    let lag = match api.store.next_due().await? {
+        Some(due) => api.now().duration_since(due).as_secs_f64().max(0.0),
+        None => 0.0,
+    };
+    text.push_str(
+        "# HELP landfall_cells Cells by control and status.\n# TYPE landfall_cells gauge\n",
+    );
+    for ((control, status), count) in cells {
+        text.push_str(&format!(
+            "landfall_cells{{control=\"{control}\",status=\"{status}\"}} {count}\n"
+        ));
+    }
+    text.push_str(&format!(
+        "# HELP landfall_due_lag_seconds By how long the longest due target is late.\n\
+         # TYPE landfall_due_lag_seconds gauge\nlandfall_due_lag_seconds {lag}\n"
+    ));
+    Ok(())
+}

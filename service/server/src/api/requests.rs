@@ -1,0 +1,541 @@
+//! Requests for accounts: ask, look, decide.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json as Reply};
+use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use landfall_model::account::{self, Phase};
+use landfall_model::cloud_error::Help;
+use landfall_model::ids::{Email, TargetId};
+use landfall_model::request::{FieldError, RequestForm};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::auth::{Action, Principal, authorize};
+use super::extract::{Json, OptionalJson, Path, Query};
+use super::idempotency::{self, Call};
+use super::page::{self, Page};
+use super::problem::{Problem, ProblemDocument, request_url};
+use super::{Api, schema};
+use crate::store::{
+    Account, AccountFilter, Added, Decided, Decision, Idempotency, NewRequest, Pause, Purpose,
+};
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(show))
+        .routes(routes!(approve))
+        .routes(routes!(reject))
+        .routes(routes!(cancel))
+        .routes(routes!(retry))
+}
+
+/// A request for an account, and what became of it.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct AccountRequest {
+    pub id: Uuid,
+    #[schema(schema_with = schema::phase)]
+    pub phase: Phase,
+    #[schema(value_type = String, format = DateTime)]
+    pub phase_since: Timestamp,
+    /// AWS's number, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    pub name: String,
+    pub owner_email: String,
+    /// The account's root e-mail.
+    pub email: String,
+    pub organizational_unit: String,
+    pub cost_center: String,
+    pub environment: String,
+    pub justification: String,
+    pub tags: BTreeMap<String, String>,
+    /// Who asked: a token's name.
+    pub requested_by: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub requested_at: Timestamp,
+    /// When the account first carried its whole baseline.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub governed_at: Option<Timestamp>,
+    /// Why it ended without an account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// Why a request ended without an account, and who can change that.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Failure {
+    /// A stable word, AWS's own where it gave one.
+    #[schema(example = "EMAIL_ALREADY_EXISTS")]
+    pub reason: String,
+    /// What happened, and what to do.
+    pub message: String,
+    #[schema(schema_with = schema::help)]
+    pub who_can_help: Help,
+}
+
+impl From<account::Failure> for Failure {
+    fn from(failure: account::Failure) -> Self {
+        Failure {
+            reason: failure.reason,
+            message: failure.message,
+            who_can_help: failure.who_can_help,
+        }
+    }
+}
+
+/// Why nobody works on an account.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Paused {
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Timestamp,
+    pub by: String,
+    pub reason: String,
+}
+
+impl From<Pause> for Paused {
+    fn from(pause: Pause) -> Self {
+        Paused {
+            since: pause.at,
+            by: pause.by,
+            reason: pause.reason,
+        }
+    }
+}
+
+impl From<Account> for AccountRequest {
+    fn from(account: Account) -> Self {
+        AccountRequest {
+            id: account.id,
+            phase: account.phase,
+            phase_since: account.phase_since,
+            account_id: account.account_id.map(String::from),
+            name: account.request.name,
+            owner_email: account.request.owner_email.into(),
+            email: account.email.into(),
+            organizational_unit: account.request.organizational_unit.into(),
+            cost_center: account.request.cost_center,
+            environment: account.request.environment,
+            justification: account.request.justification,
+            tags: account.request.tags,
+            requested_by: account.requested_by,
+            requested_at: account.requested_at,
+            governed_at: account.governed_at,
+            failure: account.failure.map(Failure::from),
+        }
+    }
+}
+
+/// What is asked for. Wrong fields are all named at once.
+#[derive(Debug, ToSchema)]
+#[schema(as = AccountRequestForm)]
+#[expect(
+    dead_code,
+    reason = "the schema of landfall_model::request::RequestForm, which a test compares"
+)]
+struct Form {
+    /// The account's name: 1 to 50 printable ASCII characters.
+    #[schema(example = "Payments production")]
+    name: String,
+    /// Who answers for the account.
+    #[schema(example = "payments@example.com")]
+    owner_email: String,
+    /// One of the OUs that can be asked for.
+    #[schema(example = "Applications/Production")]
+    organizational_unit: String,
+    #[schema(example = "4711")]
+    cost_center: String,
+    #[schema(example = "production")]
+    environment: String,
+    justification: String,
+    /// The account's root e-mail; made from the landing zone's template when it is left out.
+    email: Option<String>,
+    /// At most 45 tags.
+    tags: Option<BTreeMap<String, String>>,
+}
+
+/// Ask for an account
+///
+/// The request is remembered and answered at once; the account is made afterwards. Follow `events`, or look again.
+#[utoipa::path(
+    post,
+    path = "/account-requests",
+    operation_id = "create_account_request",
+    tag = "account requests",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body make one request")),
+    request_body = Form,
+    responses(
+        (status = 202, body = AccountRequest, headers(("Location" = String, description = "The request"))),
+        (status = 409, description = "The e-mail belongs to another request", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "Fields break rules", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn create(
+    State(api): State<Api>,
+    principal: Principal,
+    call: Option<Extension<Call>>,
+    Json(form): Json<RequestForm>,
+) -> Result<Response, Problem> {
+    authorize(&principal, Action::RequestAccount)?;
+    let request = form.check(&api.landing_zone).map_err(Problem::invalid)?;
+    let id = Uuid::now_v7();
+    let email = match &request.email {
+        Some(email) => email.clone(),
+        None => api.generated_email(id)?,
+    };
+    let new = NewRequest {
+        id,
+        request: &request,
+        email,
+        purpose: Purpose::Application,
+        requested_by: &principal.name,
+        existing: None,
+        idempotency: call.as_deref().map(|call| Idempotency {
+            principal: &call.principal,
+            key: &call.key,
+            fingerprint: &call.fingerprint,
+        }),
+    };
+    match api.store.add_request(&new, api.now()).await? {
+        Added::New(account) | Added::Repeated(account) => Ok(accepted(account)),
+        Added::KeyReused => Err(idempotency::key_reused()),
+        Added::EmailTaken { by } | Added::AccountTaken { by } => Err(Problem::email_taken(by)),
+    }
+}
+
+fn accepted(account: Account) -> Response {
+    let location = HeaderValue::from_str(&request_url(account.id))
+        .expect("a path with a UUID is a header's value");
+    let body = Reply(AccountRequest::from(account));
+    (StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response()
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct RequestQuery {
+    /// Only requests in this phase.
+    phase: Option<String>,
+    /// Only requests for this OU.
+    organizational_unit: Option<String>,
+    /// Only requests of this owner.
+    owner_email: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items on a page, 1 to 500.
+    limit: Option<u32>,
+}
+
+/// List requests, newest first
+#[utoipa::path(
+    get,
+    path = "/account-requests",
+    operation_id = "list_account_requests",
+    tag = "account requests",
+    params(RequestQuery),
+    responses(
+        (status = 200, body = Page<AccountRequest>),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn list(
+    State(api): State<Api>,
+    principal: Principal,
+    Query(query): Query<RequestQuery>,
+) -> Result<Reply<Page<AccountRequest>>, Problem> {
+    authorize(&principal, Action::Read)?;
+    let filter = AccountFilter {
+        phase: page::phase(query.phase.as_deref())?,
+        organizational_unit: page::parse(
+            "organizational_unit",
+            query.organizational_unit.as_deref(),
+        )?,
+        owner: page::parse("owner_email", query.owner_email.as_deref())?,
+        has_account_id: None,
+    };
+    let cursor: Option<Uuid> = page::parse("cursor", query.cursor.as_deref())?;
+    let cursor = cursor.map(|id| id.to_string());
+    let limit = page::limit(query.limit)?;
+    let page = api
+        .store
+        .accounts(&filter, cursor.as_deref(), limit)
+        .await?;
+    Ok(Reply(page.into()))
+}
+
+/// Look at a request
+#[utoipa::path(
+    get,
+    path = "/account-requests/{id}",
+    operation_id = "show_account_request",
+    tag = "account requests",
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = AccountRequest),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn show(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(id): Path<Uuid>,
+) -> Result<Reply<AccountRequest>, Problem> {
+    authorize(&principal, Action::Read)?;
+    Ok(Reply(api.account(id).await?.into()))
+}
+
+/// A decision, and why.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// Why, for the history. A rejection needs one: the requester reads it.
+    #[serde(default)]
+    pub reason: String,
+}
+
+impl Reason {
+    /// The text, cut to what a line of history holds.
+    fn checked(self) -> Result<String, Problem> {
+        let reason = self.reason.trim().to_owned();
+        if reason.chars().count() > 1_000 {
+            return Err(wrong_reason("must be at most 1000 characters"));
+        }
+        Ok(reason)
+    }
+
+    /// As `checked`; an empty one is not enough.
+    pub(super) fn needed(self) -> Result<String, Problem> {
+        let reason = self.checked()?;
+        if reason.is_empty() {
+            return Err(wrong_reason("must be given"));
+        }
+        Ok(reason)
+    }
+}
+
+fn wrong_reason(rule: &str) -> Problem {
+    Problem::invalid(vec![FieldError {
+        pointer: "/reason".to_owned(),
+        rule: rule.to_owned(),
+    }])
+}
+
+/// Let a request go ahead
+#[utoipa::path(
+    post,
+    path = "/account-requests/{id}/approve",
+    operation_id = "approve_account_request",
+    tag = "account requests",
+    params(("id" = Uuid, Path)),
+    request_body = Option<Reason>,
+    responses(
+        (status = 200, body = AccountRequest),
+        (status = 409, description = "It does not wait for approval", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn approve(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(id): Path<Uuid>,
+    OptionalJson(reason): OptionalJson<Reason>,
+) -> Result<Reply<AccountRequest>, Problem> {
+    authorize(&principal, Action::Decide)?;
+    decide(&api, id, Decision::Approve, &principal, &reason.checked()?).await
+}
+
+/// Turn a request down
+#[utoipa::path(
+    post,
+    path = "/account-requests/{id}/reject",
+    operation_id = "reject_account_request",
+    tag = "account requests",
+    params(("id" = Uuid, Path)),
+    request_body = Reason,
+    responses(
+        (status = 200, body = AccountRequest),
+        (status = 409, description = "It is too late", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn reject(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(id): Path<Uuid>,
+    OptionalJson(reason): OptionalJson<Reason>,
+) -> Result<Reply<AccountRequest>, Problem> {
+    authorize(&principal, Action::Decide)?;
+    decide(&api, id, Decision::Reject, &principal, &reason.needed()?).await
+}
+
+/// Take a request back
+#[utoipa::path(
+    post,
+    path = "/account-requests/{id}/cancel",
+    operation_id = "cancel_account_request",
+    tag = "account requests",
+    params(("id" = Uuid, Path)),
+    request_body = Option<Reason>,
+    responses(
+        (status = 200, body = AccountRequest),
+        (status = 409, description = "It is too late", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn cancel(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(id): Path<Uuid>,
+    OptionalJson(reason): OptionalJson<Reason>,
+) -> Result<Reply<AccountRequest>, Problem> {
+    let account = api.account(id).await?;
+    let requested_by = &account.requested_by;
+    authorize(&principal, Action::ChangeRequest { requested_by })?;
+    decide(&api, id, Decision::Cancel, &principal, &reason.checked()?).await
+}
+
+async fn decide(
+    api: &Api,
+    id: Uuid,
+    decision: Decision,
+    principal: &Principal,
+    reason: &str,
+) -> Result<Reply<AccountRequest>, Problem> {
+    let possible = match decision {
+        Decision::Approve => "only a request that waits for approval can be approved",
+        Decision::Reject => "a request can be rejected until its account is made",
+        Decision::Cancel => "a request can be cancelled until its account is made",
+    };
+    let decided = api
+        .store
+        .decide(id, decision, &principal.name, reason, api.now())
+        .await?;
+    answer(id, decided, possible)
+}
+
+fn answer(id: Uuid, decided: Decided, possible: &str) -> Result<Reply<AccountRequest>, Problem> {
+    match decided {
+        Decided::Done(account) => Ok(Reply(account.into())),
+        Decided::NotFound => Err(Problem::not_found(format_args!("account request {id}"))),
+        Decided::EmailTaken { by } => Err(Problem::email_taken(by)),
+        Decided::WrongPhase(phase) => Err(Problem::wrong_phase(
+            phase,
+            format!(
+                "The request is {}; {possible}.",
+                phase.name().replace('_', " ")
+            ),
+        )),
+    }
+}
+
+/// What is corrected; a field that is left out stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Corrections {
+    pub name: Option<String>,
+    pub owner_email: Option<String>,
+    pub organizational_unit: Option<String>,
+    pub cost_center: Option<String>,
+    pub environment: Option<String>,
+    pub justification: Option<String>,
+    pub email: Option<String>,
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl Corrections {
+    /// The request as it was, with what is corrected.
+    fn over(self, before: &Account) -> RequestForm {
+        let was = before.request.clone();
+        RequestForm {
+            name: self.name.unwrap_or(was.name),
+            owner_email: self.owner_email.unwrap_or(was.owner_email.into()),
+            organizational_unit: self
+                .organizational_unit
+                .unwrap_or(was.organizational_unit.into()),
+            cost_center: self.cost_center.unwrap_or(was.cost_center),
+            environment: self.environment.unwrap_or(was.environment),
+            justification: self.justification.unwrap_or(was.justification),
+            email: Some(self.email.unwrap_or(before.email.to_string())),
+            tags: self.tags.unwrap_or(was.tags),
+        }
+    }
+}
+
+/// Try a failed request again, with corrections if need be
+#[utoipa::path(
+    post,
+    path = "/account-requests/{id}/retry",
+    operation_id = "retry_account_request",
+    tag = "account requests",
+    params(("id" = Uuid, Path)),
+    request_body = Option<Corrections>,
+    responses(
+        (status = 202, body = AccountRequest),
+        (status = 409, description = "It did not fail, or the e-mail belongs to another request", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn retry(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(id): Path<Uuid>,
+    OptionalJson(corrections): OptionalJson<Corrections>,
+) -> Result<Response, Problem> {
+    let account = api.account(id).await?;
+    let requested_by = &account.requested_by;
+    authorize(&principal, Action::ChangeRequest { requested_by })?;
+    let corrected = if corrections == Corrections::default() {
+        None
+    } else {
+        let form = corrections.over(&account);
+        Some(form.check(&api.landing_zone).map_err(Problem::invalid)?)
+    };
+    let email = corrected
+        .as_ref()
+        .and_then(|request| request.email.as_ref());
+    let corrected = corrected.as_ref().zip(email);
+    let decided = api
+        .store
+        .retry(id, corrected, &principal.name, api.now())
+        .await?;
+    let body = answer(id, decided, "only a failed request can be tried again")?;
+    Ok((StatusCode::ACCEPTED, body).into_response())
+}
+
+impl Api {
+    /// A request, or the problem that there is none.
+    pub(super) async fn account(&self, id: Uuid) -> Result<Account, Problem> {
+        let account = self.store.account(id).await?;
+        account.ok_or_else(|| Problem::not_found(format_args!("account request {id}")))
+    }
+
+    /// Why nobody works on a request's account, if so.
+    pub(super) async fn paused(&self, id: Uuid) -> Result<Option<Paused>, Problem> {
+        let target = self.store.target(TargetId::Account(id)).await?;
+        Ok(target.and_then(|target| target.paused).map(Paused::from))
+    }
+
+    /// The root e-mail of a request that names none. The end of its id is random, the beginning is the time.
+    fn generated_email(&self, id: Uuid) -> Result<Email, Problem> {
+        let hex = id.simple().to_string();
+        self.landing_zone
+            .generated_email(&hex[hex.len() - 12..])
+            .map_err(|error| {
+                Problem::invalid(vec![FieldError {
+                    pointer: "/email".to_owned(),
+                    rule: format!(
+                        "must be given, since the landing zone's template makes none: {error}"
+                    ),
+                }])
+            })
+    }
+}

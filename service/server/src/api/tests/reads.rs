@@ -1,0 +1,230 @@
+//! Accounts, cells, the organization and the CMDB, as the engine fills them.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_model::account::Phase;
+use landfall_model::asset::Asset;
+use landfall_model::cell::{Cell, CellKey};
+use landfall_model::event::EventKind;
+use landfall_model::ids::{Revision, TargetId};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::super::auth::Role;
+use super::{Server, form};
+use crate::store::{AssetReport, NewEvent};
+
+const ARN: &str = "arn:aws:guardduty:eu-west-1:222222222222:detector/12abc";
+
+/// A server with one governed account that has two cells and one asset.
+async fn governed() -> (Server, String) {
+    let server = Server::start().await;
+    let made = server.post("/account-requests", &form()).await;
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    server.enter(&id, Phase::Creating, None).await;
+    let now = Timestamp::now() + SignedDuration::from_secs(2);
+    let leases = server
+        .store
+        .claim(Uuid::now_v7(), now, 9, SignedDuration::from_mins(1))
+        .await
+        .unwrap();
+    let lease = leases.into_iter().next().unwrap();
+    assert_eq!(lease.target, TargetId::Account(id.parse().unwrap()));
+    let number = "222222222222".parse().unwrap();
+    let _ = server.store.adopt(&lease, &number).await.unwrap();
+    let entered = NewEvent::new(lease.target, EventKind::PhaseEntered, String::new());
+    for phase in [Phase::Placing, Phase::Baselining] {
+        let entering = server.store.enter_phase(&lease, phase, None, &entered, now);
+        let _ = entering.await.unwrap();
+    }
+    let cell = |region: &str, drift: Vec<String>| Cell {
+        known: true,
+        drift,
+        ..Cell::unseen(
+            CellKey {
+                region: region.parse().unwrap(),
+                control: "guardduty.detector".parse().unwrap(),
+            },
+            Revision::of(b"1"),
+            now,
+        )
+    };
+    let cells = [
+        cell("eu-west-1", vec![]),
+        cell("us-east-1", vec!["enable the detector".to_owned()]),
+    ];
+    let _ = server
+        .store
+        .put_cells(&lease, &cells, &[], now)
+        .await
+        .unwrap();
+    let report = AssetReport {
+        source: "guardduty.detector/eu-west-1".to_owned(),
+        assets: vec![Asset {
+            arn: ARN.to_owned(),
+            kind: "AWS::GuardDuty::Detector".to_owned(),
+            account_id: "222222222222".parse().unwrap(),
+            region: Some("eu-west-1".parse().unwrap()),
+            name: "12abc".to_owned(),
+            configuration: json!({ "enabled": true }),
+        }],
+    };
+    let tags = BTreeMap::from([("team".to_owned(), "payments".to_owned())]);
+    let _ = server
+        .store
+        .put_assets(&lease, &[report], "pay@example.com", &tags, now)
+        .await
+        .unwrap();
+    let _ = server.store.release(lease, now, true, None).await.unwrap();
+    (server, id)
+}
+
+#[tokio::test]
+async fn an_account_shows_how_it_stands() {
+    let (server, id) = governed().await;
+    let list = server.get("/accounts").await;
+    assert_eq!(list.body["items"][0]["account_id"], "222222222222");
+    let account = server.get("/accounts/222222222222").await;
+    assert_eq!(account.body["request_id"], id.as_str());
+    assert_eq!(account.body["cells"]["in_sync"], 1, "{}", account.text);
+    assert_eq!(account.body["cells"]["drifted"], 1);
+    assert_eq!(account.body["cells"]["stuck"], 0);
+    let metrics = server
+        .send(
+            http::Request::get("/metrics")
+                .body(axum::body::Body::empty())
+                .unwrap(),
+        )
+        .await;
+    let sample = "landfall_cells{control=\"guardduty.detector\",status=\"drifted\"} 1";
+    assert!(metrics.text.contains(sample), "{}", metrics.text);
+    assert!(
+        !metrics.text.contains("222222222222"),
+        "labels are closed sets"
+    );
+}
+
+#[tokio::test]
+async fn cells_have_a_derived_status() {
+    let (server, _) = governed().await;
+    let cells = server.get("/accounts/222222222222/cells").await;
+    let statuses: Vec<&str> = cells.body["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|cell| cell["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(statuses, ["in_sync", "drifted"]);
+    assert_eq!(cells.body["items"][1]["drift"][0], "enable the detector");
+    let drifted = server
+        .get("/accounts/222222222222/cells?status=drifted")
+        .await;
+    assert_eq!(drifted.body["items"].as_array().unwrap().len(), 1);
+    assert_eq!(drifted.body["items"][0]["region"], "us-east-1");
+    assert_eq!(
+        drifted.body["counts"]["in_sync"], 1,
+        "the counts are of all"
+    );
+}
+
+#[tokio::test]
+async fn an_account_is_paused_with_a_reason_and_resumed() {
+    let (server, _) = governed().await;
+    let bare = server
+        .post("/accounts/222222222222/pause", &json!({}))
+        .await;
+    bare.is_problem(422, "invalid-fields");
+    let engineer = server.token("eve", Role::Engineer).await;
+    let reason = json!({ "reason": "an audit" });
+    server
+        .post_as(&engineer, "/accounts/222222222222/pause", &reason)
+        .await
+        .is_problem(403, "forbidden");
+    let paused = server.post("/accounts/222222222222/pause", &reason).await;
+    assert_eq!(
+        paused.body["paused"]["reason"], "an audit",
+        "{}",
+        paused.text
+    );
+    assert_eq!(paused.body["paused"]["by"], "bootstrap");
+    let resumed = server
+        .post("/accounts/222222222222/resume", &json!({}))
+        .await;
+    assert_eq!(resumed.status, 200);
+    assert_eq!(resumed.body.get("paused"), None);
+}
+
+#[tokio::test]
+async fn assets_are_found_shown_and_looked_up() {
+    let (server, _) = governed().await;
+    let id = ARN.replace(':', "%3A").replace('/', "%2F");
+    for filter in [
+        "type=AWS::GuardDuty::Detector",
+        "account_id=222222222222",
+        "region=eu-west-1",
+        "owner=pay@example.com",
+        "name=12",
+        "tag=team=payments",
+    ] {
+        let found = server.get(&format!("/assets?{filter}")).await;
+        assert_eq!(
+            found.body["items"][0]["id"], ARN,
+            "{filter}: {}",
+            found.text
+        );
+    }
+    for filter in ["type=AWS::S3::Bucket", "region=us-east-1", "tag=team=x"] {
+        let found = server.get(&format!("/assets?{filter}")).await;
+        assert_eq!(found.body["items"], json!([]), "{filter}");
+    }
+    let shown = server.get(&format!("/assets/{id}")).await;
+    assert_eq!(
+        shown.body["configuration"]["enabled"], true,
+        "{}",
+        shown.text
+    );
+    let history = server.get(&format!("/assets/{id}/history")).await;
+    assert_eq!(history.body["items"].as_array().unwrap().len(), 1);
+
+    let keys = [ARN, "12abc", "222222222222", "arn:aws:s3:::unknown"];
+    let found = server
+        .post("/assets/lookup", &json!({ "keys": keys }))
+        .await;
+    let items = found.body["items"].as_array().unwrap();
+    for (item, matched_by) in items.iter().zip([
+        json!("arn"),
+        json!("resource_id"),
+        json!("account"),
+        json!(null),
+    ]) {
+        assert_eq!(item["matched_by"], matched_by, "{item}");
+        if !matched_by.is_null() {
+            assert_eq!(item["owner"], "pay@example.com");
+            assert_eq!(item["organizational_unit"], "Applications/Production");
+            assert_eq!(item["environment"], "production");
+        }
+    }
+    let none = server.post("/assets/lookup", &json!({ "keys": [] })).await;
+    none.is_problem(422, "invalid-fields");
+}
+
+#[tokio::test]
+async fn the_organization_shows_what_the_landing_zone_says() {
+    let server = Server::start().await;
+    let organization = server.get("/organization").await;
+    assert_eq!(
+        organization.body["management_account"], "111111111111",
+        "{}",
+        organization.text
+    );
+    assert_eq!(
+        organization.body["governed_regions"]
+            .as_array()
+            .unwrap()
+            .len(),
+        17
+    );
+    let cells = server.get("/organization/cells").await;
+    assert_eq!(cells.body["items"], json!([]));
+}

@@ -1,0 +1,204 @@
+//! `landfall account`: look at accounts and their cells, pause and resume them.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use landfall_model::ids::AccountId;
+use serde_json::json;
+
+use super::client::{Client, path, query};
+use super::{out, progress};
+use crate::api::accounts::{Account, AccountState};
+use crate::api::cells::Cells;
+use crate::config::ClientSettings;
+
+#[derive(Debug, Args)]
+pub struct AccountCommand {
+    #[command(flatten)]
+    client: ClientSettings,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List accounts, newest first.
+    List(List),
+    /// Show one account.
+    Show { account_id: AccountId },
+    /// Show each Region × control of an account.
+    Cells(ShowCells),
+    /// Keep Landfall from changing an account.
+    Pause {
+        account_id: AccountId,
+        /// Why, for the history.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let Landfall look after an account again.
+    Resume { account_id: AccountId },
+}
+
+#[derive(Debug, Args)]
+struct List {
+    /// Only accounts in this phase.
+    #[arg(long)]
+    phase: Option<String>,
+    /// Only accounts of this OU.
+    #[arg(long = "ou", value_name = "PATH")]
+    organizational_unit: Option<String>,
+    /// Only accounts of this owner.
+    #[arg(long = "owner", value_name = "EMAIL")]
+    owner_email: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ShowCells {
+    account_id: AccountId,
+    /// Only cells of this Region.
+    #[arg(long)]
+    region: Option<String>,
+    /// Only cells of this control.
+    #[arg(long)]
+    control: Option<String>,
+    /// Only cells with this status.
+    #[arg(long)]
+    status: Option<String>,
+}
+
+pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
+    let client = Client::new(&command.client)?;
+    match command.verb {
+        Verb::List(filter) => list(&client, filter).await?,
+        Verb::Show { account_id } => {
+            show(
+                &client,
+                client.get(&path(["accounts", account_id.as_str()])).await?,
+            )?;
+        }
+        Verb::Cells(wanted) => cells(&client, wanted).await?,
+        Verb::Pause { account_id, reason } => {
+            let path = path(["accounts", account_id.as_str(), "pause"]);
+            show(
+                &client,
+                client.post(&path, &json!({ "reason": reason })).await?,
+            )?;
+        }
+        Verb::Resume { account_id } => {
+            let path = path(["accounts", account_id.as_str(), "resume"]);
+            show(&client, client.post(&path, &json!({})).await?)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(client: &Client, filter: List) -> anyhow::Result<()> {
+    let parameters = query([
+        ("phase", filter.phase),
+        ("organizational_unit", filter.organizational_unit),
+        ("owner_email", filter.owner_email),
+    ]);
+    let accounts = client
+        .all::<Account>(&path(["accounts"]), &parameters)
+        .await?;
+    if client.json {
+        out::json(&accounts)?;
+    } else if accounts.is_empty() {
+        out::line("There are no such accounts.")?;
+    } else {
+        out::table(
+            ["ACCOUNT", "NAME", "OU", "OWNER", "PHASE"],
+            accounts.into_iter().map(|account| {
+                [
+                    account.account_id,
+                    account.name,
+                    account.organizational_unit,
+                    account.owner_email,
+                    account.phase.name().to_owned(),
+                ]
+            }),
+        )?;
+    }
+    Ok(())
+}
+
+fn show(client: &Client, state: AccountState) -> std::io::Result<()> {
+    if client.json {
+        return out::json(&state);
+    }
+    let AccountState {
+        account,
+        paused,
+        cells,
+    } = state;
+    let tags: Vec<String> = account
+        .tags
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let mut fields = vec![
+        ("account", account.account_id),
+        ("name", account.name),
+        ("phase", account.phase.name().to_owned()),
+        ("unit", account.organizational_unit),
+        ("owner", account.owner_email),
+        ("root e-mail", account.email),
+        ("environment", account.environment),
+        ("cost center", account.cost_center),
+        ("tags", tags.join(" ")),
+        ("request", account.request_id.to_string()),
+        ("cells", summary(&cells)),
+    ];
+    if let Some(paused) = paused {
+        let why = format!("since {} by {}: {}", paused.since, paused.by, paused.reason);
+        fields.push(("paused", why));
+    }
+    out::fields(&fields)
+}
+
+/// How many cells there are of each status that there are any of.
+fn summary(cells: &BTreeMap<String, u64>) -> String {
+    let some: Vec<String> = cells
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(status, count)| format!("{count} {}", status.replace('_', " ")))
+        .collect();
+    if some.is_empty() {
+        "none".to_owned()
+    } else {
+        some.join(", ")
+    }
+}
+
+async fn cells(client: &Client, wanted: ShowCells) -> anyhow::Result<()> {
+    let parameters = query([
+        ("region", wanted.region),
+        ("control", wanted.control),
+        ("status", wanted.status),
+    ]);
+    let path = path(["accounts", wanted.account_id.as_str(), "cells"]);
+    let cells: Cells = client.get(&format!("{path}{parameters}")).await?;
+    if client.json {
+        out::json(&cells)?;
+        return Ok(());
+    }
+    for line in progress::grid(&cells.items, out::width()) {
+        out::line(line)?;
+    }
+    for cell in &cells.items {
+        let wrong = match (&cell.error, &cell.waiting_for) {
+            (Some(error), _) => format!("{}: {} {}", error.operation, error.message, error.advice),
+            (None, Some(control)) => format!("waits for {control}"),
+            (None, None) => cell.drift.join("; "),
+        };
+        if !wrong.is_empty() {
+            out::line(format_args!(
+                "{} {} {}: {wrong}",
+                cell.region, cell.control, cell.status
+            ))?;
+        }
+    }
+    out::line(format_args!("\n{}", summary(&cells.counts)))?;
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The commands. `serve` and `migrate` are the server; all others speak HTTP to one.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::config::{DatabaseSettings, ServeSettings};
+
+mod accounts;
+mod assets;
+mod client;
+mod out;
+mod progress;
+mod requests;
+mod serve;
+mod sse;
+mod tokens;
+mod watch;
+
+/// What `landfall` is to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server: the engine, the HTTP API.
+    Serve(ServeSettings),
+    /// Bring the database's schema up to date, and end.
+    Migrate(DatabaseSettings),
+    /// Ask for accounts, follow and decide on requests.
+    Request(requests::RequestCommand),
+    /// Look at accounts and their cells, pause and resume them.
+    Account(accounts::AccountCommand),
+    /// Search the CMDB.
+    Asset(assets::AssetCommand),
+    /// Make, list and revoke bearer tokens.
+    Token(tokens::TokenCommand),
+}
+
+/// Runs a command to its end. The status is 0 when what was wanted is so, and 1 when it is not; 2 is kept for drift.
+pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(settings) => serve::serve(settings).await,
+        Command::Migrate(settings) => serve::migrate(&settings).await,
+        Command::Request(command) => requests::run(command).await,
+        Command::Account(command) => accounts::run(command).await,
+        Command::Asset(command) => assets::run(command).await,
+        Command::Token(command) => tokens::run(command).await,
+    }
+}

@@ -1,0 +1,109 @@
+//! `landfall serve` and `landfall migrate`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use landfall_model::landing_zone::LandingZone;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, Api};
+use crate::config::{DatabaseSettings, ServeSettings};
+use crate::engine::clock::SystemClock;
+use crate::store::Store;
+use crate::telemetry;
+
+/// A bootstrap token that is shorter could be guessed.
+const SHORTEST_TOKEN: usize = 32;
+
+/// Runs the server until it is told to stop.
+pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
+    let bootstrap = settings.bootstrap_token.as_ref();
+    if bootstrap.is_some_and(|token| token.expose_secret().len() < SHORTEST_TOKEN) {
+        bail!(
+            "LANDFALL_BOOTSTRAP_TOKEN must have at least {SHORTEST_TOKEN} characters: `openssl rand -hex 32` makes one"
+        );
+    }
+    let landing_zone = Arc::new(landing_zone(&settings)?);
+    let metrics = telemetry::metrics()?;
+    let store = open(&settings.database.database_url).await?;
+    store
+        .migrate()
+        .await
+        .context("the database cannot be used")?;
+
+    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}: set LANDFALL_LISTEN to another address",
+            settings.listen
+        )
+    })?;
+    let shutdown = CancellationToken::new();
+    tokio::spawn(stop_on_signal(shutdown.clone())?);
+
+    let api = Api::new(
+        store.clone(),
+        landing_zone,
+        bootstrap,
+        Arc::new(SystemClock),
+        metrics,
+        shutdown.clone(),
+    );
+    let address = listener.local_addr()?;
+    tracing::info!(%address, "landfall serves on http://{address}");
+    axum::serve(listener, api::router(api))
+        .with_graceful_shutdown(shutdown.cancelled_owned())
+        .await
+        .context("the server ended")?;
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Brings the schema up to date.
+pub(super) async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<ExitCode> {
+    let store = open(&settings.database_url).await?;
+    store
+        .migrate()
+        .await
+        .context("the schema cannot be brought up to date")?;
+    store.close().await;
+    tracing::info!("the database's schema is up to date");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn open(url: &SecretString) -> anyhow::Result<Store> {
+    Store::open(url.expose_secret())
+        .await
+        .context("the database cannot be opened: see LANDFALL_DATABASE_URL")
+}
+
+fn landing_zone(settings: &ServeSettings) -> anyhow::Result<LandingZone> {
+    let path = settings.landing_zone.display().to_string();
+    let text = std::fs::read_to_string(&settings.landing_zone).with_context(|| {
+        format!("the landing zone {path} cannot be read: see LANDFALL_LANDING_ZONE")
+    })?;
+    Ok(LandingZone::parse(&path, &text)?)
+}
+
+/// Cancels on the first SIGTERM or SIGINT. A second one ends the process at once.
+fn stop_on_signal(shutdown: CancellationToken) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        for seen in 0.. {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if seen > 0 {
+                std::process::exit(1);
+            }
+            tracing::info!("stopping; once more stops at once");
+            shutdown.cancel();
+        }
+    })
+}

@@ -1,0 +1,224 @@
+//! Every setting of the process, as flags and `LANDFALL_…` variables: here and nowhere else.
+//!
+//! What an account must have is never a setting (that is a baseline), and what an operator may turn is never in a
+//! baseline. `docs/settings.md` is rendered from this file, and a test compares the two.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::cli::Command;
+use crate::telemetry::LogFormat;
+
+/// Vends AWS accounts and keeps them as their baseline wants them.
+#[derive(Debug, Parser)]
+#[command(name = "landfall", version, about, propagate_version = true)]
+pub struct Config {
+    #[command(flatten)]
+    pub log: LogSettings,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Logging")]
+pub struct LogSettings {
+    /// A level (error, warn, info, debug, trace) or a list of module=level.
+    #[arg(
+        long = "log",
+        env = "LANDFALL_LOG",
+        default_value = "info",
+        value_name = "FILTER",
+        global = true
+    )]
+    pub filter: String,
+    /// How lines are written.
+    #[arg(
+        long = "log-format",
+        env = "LANDFALL_LOG_FORMAT",
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT",
+        global = true
+    )]
+    pub format: LogFormat,
+}
+
+/// Where the rows are.
+#[derive(Clone, Debug, Args)]
+pub struct DatabaseSettings {
+    /// `sqlite://FILE` or `postgres://…`. It may hold a password: give it as a variable rather than as a flag.
+    #[arg(
+        long,
+        env = "LANDFALL_DATABASE_URL",
+        default_value = "sqlite://landfall.db",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub database_url: SecretString,
+}
+
+/// What the server needs.
+#[derive(Clone, Debug, Args)]
+pub struct ServeSettings {
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    /// The address and port to listen on.
+    #[arg(
+        long,
+        env = "LANDFALL_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_name = "ADDRESS"
+    )]
+    pub listen: SocketAddr,
+    /// The landing zone's TOML file; see deploy/landing-zone.toml.
+    #[arg(long, env = "LANDFALL_LANDING_ZONE", value_name = "FILE")]
+    pub landing_zone: PathBuf,
+    /// A directory of baselines (TOML) instead of the ones in the program.
+    #[arg(long, env = "LANDFALL_BASELINES", value_name = "DIRECTORY")]
+    pub baselines: Option<PathBuf>,
+    /// A directory of service control policies (JSON) instead of the ones in the program.
+    #[arg(long, env = "LANDFALL_SCPS", value_name = "DIRECTORY")]
+    pub scps: Option<PathBuf>,
+    /// An administrator's token to begin with, as a variable only: flags are seen by every user of the machine.
+    #[arg(skip = bootstrap_token())]
+    pub bootstrap_token: Option<SecretString>,
+}
+
+/// What the client commands need.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ClientSettings {
+    /// Where the server is.
+    #[arg(
+        long,
+        env = "LANDFALL_URL",
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL",
+        global = true
+    )]
+    pub url: Url,
+    /// Write what the server answers, as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// The bearer token, as a variable only.
+    #[arg(skip = client_token())]
+    pub token: Option<SecretString>,
+}
+
+/// Secrets are variables and never flags: a flag can be read by every user of the machine.
+const BOOTSTRAP_TOKEN: &str = "LANDFALL_BOOTSTRAP_TOKEN";
+const TOKEN: &str = "LANDFALL_TOKEN";
+
+fn bootstrap_token() -> Option<SecretString> {
+    secret(BOOTSTRAP_TOKEN)
+}
+
+fn client_token() -> Option<SecretString> {
+    secret(TOKEN)
+}
+
+fn secret(variable: &str) -> Option<SecretString> {
+    std::env::var(variable)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .map(SecretString::from)
+}
+
+/// `docs/settings.md`, as the settings are now.
+pub fn reference() -> String {
+    let mut lines = vec![
+        "# Settings".to_owned(),
+        String::new(),
+        "Each is a flag or an environment variable; the flag wins. Secrets are variables only."
+            .to_owned(),
+        String::new(),
+        "| variable | flag | default | meaning |".to_owned(),
+        "| --- | --- | --- | --- |".to_owned(),
+    ];
+    let command = Config::command();
+    let mut rows = std::collections::BTreeMap::new();
+    let mut commands = vec![&command];
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands());
+        for argument in command.get_arguments() {
+            let (Some(variable), Some(flag)) = (argument.get_env(), argument.get_long()) else {
+                continue;
+            };
+            let default = argument
+                .get_default_values()
+                .first()
+                .map_or("—".to_owned(), |value| {
+                    format!("`{}`", value.to_string_lossy())
+                });
+            let meaning = argument
+                .get_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            rows.insert(
+                variable.to_string_lossy().into_owned(),
+                (format!("`--{flag}`"), default, meaning),
+            );
+        }
+    }
+    for (variable, meaning) in [
+        (
+            BOOTSTRAP_TOKEN,
+            "Of the server: an administrator's bearer token to begin with, at least 32 characters",
+        ),
+        (TOKEN, "Of the client commands: the bearer token"),
+    ] {
+        rows.insert(
+            variable.to_owned(),
+            ("—".to_owned(), "—".to_owned(), meaning.to_owned()),
+        );
+    }
+    for (variable, (flag, default, meaning)) in rows {
+        lines.push(format!("| `{variable}` | {flag} | {default} | {meaning} |"));
+    }
+    lines.push(String::new());
+    lines.push(
+        "AWS is reached as every program of AWS's SDKs does: the default credential chain, `AWS_REGION`, `AWS_ENDPOINT_URL`."
+            .to_owned(),
+    );
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_settings_are_the_settings() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
+        if std::env::var_os("LANDFALL_WRITE_DOCS").is_some() {
+            std::fs::write(path, reference()).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap(),
+            reference(),
+            "docs/settings.md is behind: run this test with LANDFALL_WRITE_DOCS=1"
+        );
+    }
+
+    #[test]
+    fn a_database_password_does_not_show() {
+        let settings = Config::try_parse_from([
+            "landfall",
+            "migrate",
+            "--database-url",
+            "postgres://u:hunter2@db/x",
+        ])
+        .unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+}
