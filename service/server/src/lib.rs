@@ -1,5 +1,9 @@
 //! The `landfall` program: server, engine and command line.
 
+pub mod api;
 pub mod catalogue;
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod store;
+pub mod telemetry;
