@@ -370,6 +370,16 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_lists_every_kind() {
+        let rules = include_str!("../../../../docs/api.md");
+        for kind in Kind::ALL {
+            let (uri, status, _) = kind.parts();
+            let row = format!("| `{uri}` | {} |", status.as_u16());
+            assert!(rules.contains(&row), "docs/api.md lacks {row}");
+        }
+    }
+
+    #[test]
     fn a_taken_email_names_the_other_request_and_where_it_is() {
         let other = Uuid::from_u128(7);
         let document = Problem::email_taken(other).document("r-1");

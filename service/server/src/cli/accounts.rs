@@ -51,6 +51,9 @@ struct List {
     /// Only accounts of this owner.
     #[arg(long = "owner", value_name = "EMAIL")]
     owner_email: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -100,7 +103,7 @@ async fn list(client: &Client, filter: List) -> anyhow::Result<()> {
         ("owner_email", filter.owner_email),
     ]);
     let accounts = client
-        .all::<Account>(&path(["accounts"]), &parameters)
+        .list::<Account>(&path(["accounts"]), &parameters, filter.limit)
         .await?;
     if client.json {
         out::json(&accounts)?;

@@ -51,6 +51,9 @@ struct List {
     /// Also what is no longer there.
     #[arg(long)]
     gone: bool,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
 }
 
 pub(super) async fn run(command: AssetCommand) -> anyhow::Result<ExitCode> {
@@ -82,7 +85,9 @@ async fn list(client: &Client, filter: List) -> anyhow::Result<()> {
         ("tag", filter.tag),
         ("gone", filter.gone.then(|| "true".to_owned())),
     ]);
-    let assets = client.all::<Asset>(&path(["assets"]), &parameters).await?;
+    let assets = client
+        .list::<Asset>(&path(["assets"]), &parameters, filter.limit)
+        .await?;
     if client.json {
         out::json(&assets)?;
     } else if assets.is_empty() {

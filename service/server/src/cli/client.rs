@@ -84,24 +84,28 @@ impl Client {
         })
     }
 
-    /// All items of a list, page after page. `query` begins with `?` or is empty.
-    pub(super) async fn all<T: DeserializeOwned>(
+    /// The items of a list, page after page, at most `limit` of them. `query` begins with `?` or is empty.
+    pub(super) async fn list<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &str,
+        limit: Option<usize>,
     ) -> anyhow::Result<Vec<T>> {
+        let most = limit.unwrap_or(usize::MAX);
         let mut items = Vec::new();
         let mut next = format!("{path}{query}");
-        loop {
+        while items.len() < most {
             let page: Page<T> = self.get(&next).await?;
             items.extend(page.items);
             let Some(cursor) = page.next_cursor else {
-                return Ok(items);
+                break;
             };
             let cursor: String = form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
             let glue = if query.is_empty() { '?' } else { '&' };
             next = format!("{path}{query}{glue}cursor={cursor}");
         }
+        items.truncate(most);
+        Ok(items)
     }
 
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {

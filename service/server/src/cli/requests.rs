@@ -81,6 +81,9 @@ struct List {
     /// Only requests of this owner.
     #[arg(long = "owner", value_name = "EMAIL")]
     owner_email: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -138,14 +141,18 @@ pub(super) async fn run(command: RequestCommand) -> anyhow::Result<ExitCode> {
             let request: AccountRequest = client.post(&path(["account-requests"]), &form).await?;
             follow(&client, request, wait).await
         }
-        Verb::List(list) => {
+        Verb::List(filter) => {
             let parameters = [
-                ("phase", list.phase),
-                ("organizational_unit", list.organizational_unit),
-                ("owner_email", list.owner_email),
+                ("phase", filter.phase),
+                ("organizational_unit", filter.organizational_unit),
+                ("owner_email", filter.owner_email),
             ];
             let requests = client
-                .all::<AccountRequest>(&path(["account-requests"]), &query(parameters))
+                .list::<AccountRequest>(
+                    &path(["account-requests"]),
+                    &query(parameters),
+                    filter.limit,
+                )
                 .await?;
             if client.json {
                 out::json(&requests)?;

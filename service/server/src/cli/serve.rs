@@ -4,17 +4,24 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use landfall_controls::cloud::{Access, Cloud};
 use landfall_model::landing_zone::LandingZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::api::{self, Api};
+use crate::catalogue::Catalogue;
 use crate::config::{DatabaseSettings, ServeSettings};
-use crate::engine::clock::SystemClock;
+use crate::engine::clock::{Clock, SystemClock};
+use crate::engine::{self, Engine};
 use crate::store::Store;
 use crate::telemetry;
+
+/// Calls to AWS at once, of all accounts together: what one process can sign and parse, and sockets for it.
+const CALLS_IN_FLIGHT: usize = 256;
 
 /// A bootstrap token that is shorter could be guessed.
 const SHORTEST_TOKEN: usize = 32;
@@ -27,40 +34,67 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
             "LANDFALL_BOOTSTRAP_TOKEN must have at least {SHORTEST_TOKEN} characters: `openssl rand -hex 32` makes one"
         );
     }
-    let landing_zone = Arc::new(landing_zone(&settings)?);
+    let zone = Arc::new(landing_zone(&settings)?);
+    let catalogue = Catalogue::load(
+        &zone,
+        settings.baselines.as_deref(),
+        settings.scps.as_deref(),
+    )?;
     let metrics = telemetry::metrics()?;
     let store = open(&settings.database.database_url).await?;
     store
         .migrate()
         .await
         .context("the database cannot be used")?;
-
     let listener = TcpListener::bind(settings.listen).await.with_context(|| {
         format!(
             "cannot listen on {}: set LANDFALL_LISTEN to another address",
             settings.listen
         )
     })?;
+
     let shutdown = CancellationToken::new();
     tokio::spawn(stop_on_signal(shutdown.clone())?);
-
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let engine = Engine::new(
+        store.clone(),
+        Cloud::open(&zone, CALLS_IN_FLIGHT, Access::default()).await,
+        zone.clone(),
+        Arc::new(catalogue.baselines),
+        Arc::new(catalogue.scps),
+        clock.clone(),
+        engine::Settings::default(),
+        Uuid::now_v7(),
+    );
+    let engine = tokio::spawn(stops_all(engine.run(shutdown.clone()), shutdown.clone()));
     let api = Api::new(
         store.clone(),
-        landing_zone,
+        zone,
         bootstrap,
-        Arc::new(SystemClock),
+        clock,
         metrics,
         shutdown.clone(),
     );
+
     let address = listener.local_addr()?;
     tracing::info!(%address, "landfall serves on http://{address}");
     axum::serve(listener, api::router(api))
         .with_graceful_shutdown(shutdown.cancelled_owned())
         .await
         .context("the server ended")?;
+    engine.await.context("the engine panicked")??;
     store.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whichever part ends first, by itself or by an error, takes the others with it.
+async fn stops_all<E>(
+    part: impl Future<Output = Result<(), E>>,
+    shutdown: CancellationToken,
+) -> Result<(), E> {
+    let _guard = shutdown.drop_guard();
+    part.await
 }
 
 /// Brings the schema up to date.

@@ -65,7 +65,7 @@ pub(super) async fn run(command: TokenCommand) -> anyhow::Result<ExitCode> {
             }
         }
         Verb::List => {
-            let tokens = client.all::<Token>(&path(["tokens"]), "").await?;
+            let tokens = client.list::<Token>(&path(["tokens"]), "", None).await?;
             if client.json {
                 out::json(&tokens)?;
             } else {
