@@ -233,3 +233,120 @@ fn coloured(cell: &CellState) -> String {
         _ => symbol.dimmed().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(phase: &str) -> AccountRequest {
+        serde_json::from_value(json!({
+            "id": "00000000-0000-0000-0000-000000000001", "phase": phase,
+            "phase_since": "2026-11-22T10:00:09Z", "name": "Payments", "owner_email": "a@example.com",
+            "email": "b@example.com", "organizational_unit": "Applications/Production", "cost_center": "1",
+            "environment": "production", "justification": "x", "tags": {}, "requested_by": "ann",
+            "requested_at": "2026-11-22T10:00:00Z",
+        }))
+        .unwrap()
+    }
+
+    fn entered(phase: &str, at: &str) -> Event {
+        serde_json::from_value(json!({
+            "seq": 1, "at": at, "kind": "phase_entered", "actor": "landfall", "sentence": "", "detail": { "phase": phase },
+        }))
+        .unwrap()
+    }
+
+    fn cell(region: &str, control: &str, status: &str, symbol: char) -> CellState {
+        serde_json::from_value(json!({
+            "region": region, "control": control, "status": status, "symbol": symbol, "drift": [],
+            "attempts": 0, "due_at": "2026-11-22T10:00:00Z", "revision": "1",
+        }))
+        .unwrap()
+    }
+
+    /// What a terminal without colours shows.
+    fn plain(lines: &[String]) -> Vec<String> {
+        lines
+            .iter()
+            .map(|line| anstream::adapter::strip_str(line).to_string())
+            .collect()
+    }
+
+    #[test]
+    fn steps_tell_how_long_each_took() {
+        let mut progress = Progress::new(request("requested"));
+        progress.note(&entered("creating", "2026-11-22T10:00:01Z"));
+        progress.note(&entered("placing", "2026-11-22T10:00:06.5Z"));
+        let now = "2026-11-22T10:00:07Z".parse().unwrap();
+        assert_eq!(
+            plain(&progress.draw(now, 100, 40))[1..6],
+            [
+                "  ✓ requested          1.0 s",
+                "  ✓ creating           5.5 s",
+                "  ▸ placing            0.5 s  ",
+                "  · baselining",
+                "  · governed",
+            ]
+        );
+        progress.note(&entered("baselining", "2026-11-22T10:00:07Z"));
+        progress.update(request("governed"));
+        let last = plain(&progress.draw(now, 100, 40))[5].clone();
+        assert_eq!(last, "  ✓ governed           9.0 s in all");
+    }
+
+    #[test]
+    fn a_failed_request_has_no_further_steps_and_a_retried_one_begins_anew() {
+        let mut progress = Progress::new(request("requested"));
+        progress.note(&entered("creating", "2026-11-22T10:00:01Z"));
+        progress.update(request("failed"));
+        let now = "2026-11-22T10:00:20Z".parse().unwrap();
+        let lines = plain(&progress.draw(now, 100, 40));
+        assert_eq!(lines[3], "  ✗ failed");
+        assert!(
+            !lines.iter().any(|line| line.contains("placing")),
+            "{lines:?}"
+        );
+        progress.update(request("requested"));
+        assert_eq!(plain(&progress.draw(now, 100, 40))[2], "  · creating");
+    }
+
+    #[test]
+    fn the_grid_has_a_row_for_each_region_and_fits_the_terminal() {
+        let cells = [
+            cell("eu-west-1", "guardduty.detector", "in_sync", '●'),
+            cell("us-east-1", "guardduty.detector", "blocked", '✗'),
+            cell("us-east-1", "iam.password-policy", "waiting", '○'),
+        ];
+        assert_eq!(
+            plain(&grid(&cells, 100)),
+            [
+                "",
+                "           guardduty  iam",
+                "           detector   password-policy",
+                "eu-west-1  ●",
+                "us-east-1  ✗          ○",
+            ]
+        );
+        assert_eq!(
+            plain(&grid(&cells, 30)),
+            [
+                "",
+                "           a b",
+                "eu-west-1  ●",
+                "us-east-1  ✗ ○",
+                "a guardduty.detector  b iam.password-policy",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_low_terminal_gets_numbers_for_the_grid() {
+        let mut progress = Progress::new(request("baselining"));
+        progress.cells = vec![cell("eu-west-1", "guardduty.detector", "in_sync", '●')];
+        let now = "2026-11-22T10:00:20Z".parse().unwrap();
+        let lines = plain(&progress.draw(now, 100, 8));
+        assert_eq!(lines.last().unwrap(), "1 of 1 cells in sync");
+    }
+}
