@@ -48,6 +48,7 @@ pub(super) fn check(
     let keys = [
         ("s3:x-amz-acl", "bucket-owner-full-control"),
         ("aws:SourceAccount", own_account.as_str()),
+        ("aws:SourceOrgID", world.organizations.organization_id()),
     ];
     let as_role = owner == account
         && !role::is_service_linked(role_arn)
