@@ -23,13 +23,13 @@ fn token(hash: &str, role: Role) -> NewToken {
 async fn a_token_is_known_by_its_hash_until_it_ends() {
     both(async |db| {
         let store = &db.store;
-        for (n, role) in [Role::Reader, Role::Requester, Role::Approver, Role::Administrator].into_iter().enumerate() {
+        for (n, role) in [Role::Security, Role::Engineer, Role::Platform, Role::Administrator].into_iter().enumerate() {
             let made = store.create_token(&token(&format!("h{n}"), role), at(0)).await.unwrap();
             assert_eq!(store.token_by_hash(&format!("h{n}")).await.unwrap(), Some(made.clone()));
             assert!(made.role == role && made.is_valid(at(99)) && !made.is_valid(at(100)));
         }
         assert_eq!(store.token_by_hash("x").await.unwrap(), None);
-        let twice = store.create_token(&token("h0", Role::Reader), at(0)).await;
+        let twice = store.create_token(&token("h0", Role::Security), at(0)).await;
         assert!(
             matches!(&twice, Err(StoreError::Conflict { constraint }) if constraint.contains("hash")),
             "{twice:?}"
