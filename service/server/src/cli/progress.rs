@@ -38,35 +38,28 @@ impl Progress {
         }
     }
 
-    /// Takes note of a phase that was entered. A request that is retried begins anew.
+    /// Takes note of what an event says of the request's phase. A request that is tried again begins anew.
     pub(super) fn note(&mut self, event: &Event) {
-        let phase = event.detail["phase"].as_str().and_then(Phase::from_name);
-        if let Some(phase) = phase.filter(|_| event.kind == "phase_entered") {
-            self.enter(phase, event.at);
+        let entered = event.detail["phase"].as_str().and_then(Phase::from_name);
+        match (event.kind.as_str(), entered) {
+            ("retried", _) => self.entered = vec![(Phase::Requested, event.at)],
+            ("approved", None) => self.enter(Phase::Creating, event.at),
+            (_, Some(phase)) => self.enter(phase, event.at),
+            (_, None) => {}
         }
     }
 
-    /// Takes what the server says now, also where no event told.
+    /// Takes what the server says now. It may be ahead of the events that were read so far.
     pub(super) fn update(&mut self, request: AccountRequest) {
-        if self
-            .entered
-            .last()
-            .is_none_or(|(phase, _)| *phase != request.phase)
-        {
-            self.enter(request.phase, request.phase_since);
-        }
+        self.enter(request.phase, request.phase_since);
         self.request = request;
     }
 
+    /// In the order of time, whatever is heard first; a phase counts from when it was entered last.
     fn enter(&mut self, phase: Phase, at: Timestamp) {
-        if let Some(before) = self
-            .entered
-            .iter()
-            .position(|(entered, _)| *entered == phase)
-        {
-            self.entered.truncate(before);
-        }
-        self.entered.push((phase, at));
+        self.entered.retain(|(entered, _)| *entered != phase);
+        let place = self.entered.partition_point(|(_, since)| *since <= at);
+        self.entered.insert(place, (phase, at));
     }
 
     /// The whole display, line by line, for a terminal of this size.
@@ -297,6 +290,24 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_late_sees_all_steps() {
+        let mut progress = Progress::new(request("requested"));
+        progress.update(request("baselining"));
+        progress.note(&entered("creating", "2026-11-22T10:00:01Z"));
+        progress.note(&entered("placing", "2026-11-22T10:00:05Z"));
+        progress.note(&entered("baselining", "2026-11-22T10:00:09Z"));
+        let now = "2026-11-22T10:00:10Z".parse().unwrap();
+        let lines = plain(&progress.draw(now, 100, 40));
+        assert_eq!(lines[2], "  ✓ creating           4.0 s");
+        assert_eq!(lines[3], "  ✓ placing            4.0 s");
+        assert!(
+            lines[4].starts_with("  ▸ baselining         1.0 s"),
+            "{}",
+            lines[4]
+        );
+    }
+
+    #[test]
     fn a_failed_request_has_no_further_steps_and_a_retried_one_begins_anew() {
         let mut progress = Progress::new(request("requested"));
         progress.note(&entered("creating", "2026-11-22T10:00:01Z"));
@@ -308,7 +319,11 @@ mod tests {
             !lines.iter().any(|line| line.contains("placing")),
             "{lines:?}"
         );
-        progress.update(request("requested"));
+        let retried = Event {
+            kind: "retried".to_owned(),
+            ..entered("failed", "2026-11-22T10:00:15Z")
+        };
+        progress.note(&retried);
         assert_eq!(plain(&progress.draw(now, 100, 40))[2], "  · creating");
     }
 
