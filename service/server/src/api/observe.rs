@@ -123,6 +123,10 @@ fn finish(mut response: Response, id: &str) -> Response {
 }
 
 /// A panic in a handler: the caller gets a problem, the log the message.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the signature that CatchPanicLayer wants"
+)]
 pub(super) fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
     let message = panic
         .downcast_ref::<String>()

@@ -23,10 +23,14 @@ use uuid::Uuid;
 
 use super::auth::{self, Role};
 use super::{Api, router};
-use crate::engine::clock::SystemClock;
+use crate::engine::clock::{Clock, SystemClock};
 use crate::store::{NewToken, Store};
 
 pub(super) const BOOTSTRAP: &str = "a-bootstrap-token-of-enough-length";
+
+pub(super) fn now() -> Timestamp {
+    SystemClock.now()
+}
 
 /// A server without a socket.
 pub(super) struct Server {
@@ -82,10 +86,7 @@ impl Server {
             role,
             expires_at: None,
         };
-        self.store
-            .create_token(&new, Timestamp::now())
-            .await
-            .unwrap();
+        self.store.create_token(&new, now()).await.unwrap();
         format!("lf_{name}")
     }
 

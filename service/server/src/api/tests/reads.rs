@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use landfall_model::account::Phase;
 use landfall_model::asset::Asset;
 use landfall_model::cell::{Cell, CellKey};
@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::auth::Role;
-use super::{Server, form};
+use super::{Server, form, now};
 use crate::store::{AssetReport, NewEvent};
 
 const ARN: &str = "arn:aws:guardduty:eu-west-1:222222222222:detector/12abc";
@@ -23,7 +23,7 @@ async fn governed() -> (Server, String) {
     let made = server.post("/account-requests", &form()).await;
     let id = made.body["id"].as_str().unwrap().to_owned();
     server.enter(&id, Phase::Creating, None).await;
-    let now = Timestamp::now() + SignedDuration::from_secs(2);
+    let now = now() + SignedDuration::from_secs(2);
     let leases = server
         .store
         .claim(Uuid::now_v7(), now, 9, SignedDuration::from_mins(1))

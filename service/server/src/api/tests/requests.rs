@@ -3,7 +3,7 @@
 use axum::body::Body;
 use http::{Method, header};
 use http_body_util::BodyExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use landfall_model::account::{Failure, Phase};
 use landfall_model::cloud_error::Help;
 use landfall_model::event::EventKind;
@@ -14,14 +14,14 @@ use uuid::Uuid;
 
 use super::super::auth::Role;
 use super::super::document;
-use super::{BOOTSTRAP, Server, call, form, form_with};
+use super::{BOOTSTRAP, Server, call, form, form_with, now};
 use crate::store::{LeaseState, NewEvent};
 
 impl Server {
     /// Moves a request to a phase, as the engine does.
     pub(super) async fn enter(&self, id: &str, phase: Phase, failure: Option<&Failure>) {
         let id: Uuid = id.parse().unwrap();
-        let now = Timestamp::now() + SignedDuration::from_secs(1);
+        let now = now() + SignedDuration::from_secs(1);
         let leases = self
             .store
             .claim(Uuid::now_v7(), now, 100, SignedDuration::from_mins(1))
