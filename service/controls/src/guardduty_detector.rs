@@ -258,7 +258,7 @@ impl Control for GuardDutyDetector {
 }
 
 /// The account's detector in the Region: there is at most one.
-async fn detector_of(aws: &Aws) -> Result<Option<String>, CloudError> {
+pub(crate) async fn detector_of(aws: &Aws) -> Result<Option<String>, CloudError> {
     let guardduty = aws.guardduty();
     let ids = aws
         .call(LIST, || guardduty.list_detectors().send())

@@ -17,11 +17,16 @@ pub mod registry;
 pub mod session;
 pub mod vending;
 
+mod cloudtrail_trail;
 mod config_recorder;
 mod guardduty_detector;
+mod guardduty_membership;
 mod iam_service_linked_roles;
+mod membership;
 mod organizations_placement;
 mod organizations_trusted_access;
 mod organizations_units;
 mod s3_log_bucket;
 mod securityhub_hub;
+mod securityhub_membership;
+mod securityhub_standards;

@@ -6,28 +6,36 @@ use std::sync::LazyLock;
 use landfall_model::ids::ControlId;
 use serde_json::Value;
 
+use crate::cloudtrail_trail::CloudTrailTrail;
 use crate::config_recorder::ConfigRecorder;
 use crate::control::{AnyControl, erase};
 use crate::guardduty_detector::GuardDutyDetector;
+use crate::guardduty_membership::GuardDutyMembership;
 use crate::iam_service_linked_roles::IamServiceLinkedRoles;
 use crate::organizations_placement::OrganizationsPlacement;
 use crate::organizations_trusted_access::OrganizationsTrustedAccess;
 use crate::organizations_units::OrganizationsUnits;
 use crate::s3_log_bucket::S3LogBucket;
 use crate::securityhub_hub::SecurityHubHub;
+use crate::securityhub_membership::SecurityHubMembership;
+use crate::securityhub_standards::SecurityHubStandards;
 
 /// All controls by id.
 pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
     static CONTROLS: LazyLock<BTreeMap<ControlId, Box<dyn AnyControl>>> = LazyLock::new(|| {
         [
+            erase::<CloudTrailTrail>(),
             erase::<ConfigRecorder>(),
             erase::<GuardDutyDetector>(),
+            erase::<GuardDutyMembership>(),
             erase::<IamServiceLinkedRoles>(),
             erase::<OrganizationsPlacement>(),
             erase::<OrganizationsTrustedAccess>(),
             erase::<OrganizationsUnits>(),
             erase::<S3LogBucket>(),
             erase::<SecurityHubHub>(),
+            erase::<SecurityHubMembership>(),
+            erase::<SecurityHubStandards>(),
         ]
         .into_iter()
         .map(|control| (control.descriptor().id.clone(), control))

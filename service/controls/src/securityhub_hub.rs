@@ -75,12 +75,14 @@ impl fmt::Display for Change {
 const DESCRIBE: &str = "securityhub:DescribeHub";
 const ENABLE: &str = "securityhub:EnableSecurityHub";
 const UPDATE: &str = "securityhub:UpdateSecurityHubConfiguration";
+/// Turning Security Hub on makes its own role.
+const CREATE_ROLE: &str = "iam:CreateServiceLinkedRole";
 
 impl Control for SecurityHubHub {
     const ID: &'static str = "securityhub.hub";
     const TITLE: &'static str = "Security Hub gathers findings";
     const SCOPE: Scope = Scope::Region;
-    const ACTIONS: &'static [&'static str] = &[DESCRIBE, ENABLE, UPDATE];
+    const ACTIONS: &'static [&'static str] = &[DESCRIBE, ENABLE, CREATE_ROLE, UPDATE];
 
     type Parameters = Parameters;
     type Desired = Desired;
