@@ -13,10 +13,11 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
+use super::decisions::Reason;
 use super::extract::{OptionalJson, Path, Query};
 use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument};
-use super::requests::{Paused, Reason};
+use super::requests::Paused;
 use super::{Api, cells, schema};
 use crate::store::{self, AccountFilter, CellCount, Purpose};
 

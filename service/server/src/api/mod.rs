@@ -29,6 +29,7 @@ pub mod accounts;
 pub mod assets;
 pub mod auth;
 pub mod cells;
+pub mod decisions;
 pub mod events;
 pub mod extract;
 mod idempotency;
@@ -140,6 +141,7 @@ pub fn document() -> OpenApi {
 fn versioned() -> OpenApiRouter<Api> {
     let routers = [
         requests::router(),
+        decisions::router(),
         events::router(),
         accounts::router(),
         cells::router(),
