@@ -44,7 +44,8 @@ async fn a_plan_is_deterministic_and_applying_it_converges_to_silence() {
                 control.descriptor().id
             );
             assert!(
-                !first.changes.is_empty(),
+                !first.changes.is_empty()
+                    || ONLY_WATCHES.contains(&control.descriptor().id.as_str()),
                 "{} in {region} has nothing to do in a bare world, so this proves nothing",
                 control.descriptor().id
             );
@@ -177,7 +178,7 @@ async fn what_is_disturbed_is_restored() {
         for region in stage.regions(control) {
             stage.converge(control, &region).await;
         }
-        let disturbances = disturbances(control.descriptor().id.as_str(), &stage, &region);
+        let disturbances = disturbances(control.descriptor().id.as_str(), &stage, &region).await;
         assert!(
             !disturbances.is_empty(),
             "{} has no disturbance in this test: add one",
@@ -194,30 +195,95 @@ async fn what_is_disturbed_is_restored() {
                 "{} does not see {disturbance}",
                 control.descriptor().id
             );
+            if ONLY_WATCHES.contains(&control.descriptor().id.as_str()) {
+                stage.converge_before(control).await;
+            }
             stage.converge(control, &region).await;
         }
     })
     .await;
 }
 
+/// Controls that change nothing themselves: another control restores what they see disturbed.
+const ONLY_WATCHES: &[&str] = &["cloudtrail.trail"];
+
 /// What a test does to AWS behind each control's back: see awsim's `tamper`.
-fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Value> {
-    let account = stage.account.to_string();
-    let member = |service: &str, action: &str| json!({ "service": service, "action": action, "account": account, "region": region });
+async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Value> {
+    let application = stage.account.to_string();
+    let security = stage.security_account().to_string();
+    let each = |service: &str, account: &str, actions: &[&str]| {
+        let one = |action: &&str| json!({ "service": service, "action": action, "account": account, "region": region });
+        actions.iter().map(one).collect::<Vec<_>>()
+    };
+    let with = |mut tamper: Value, member: &str, value: &str| {
+        tamper[member] = json!(value);
+        tamper
+    };
+    let bucket = stage.log_bucket();
     match control {
-        "config.recorder" => [
-            "stop_recorder",
-            "delete_recorder",
-            "edit_recorder",
-            "delete_channel",
-            "edit_channel",
-        ]
-        .iter()
-        .map(|action| member("config", action))
-        .collect(),
+        "cloudtrail.trail" => each("cloudtrail", MANAGEMENT, &["stop_logging", "delete_trail"]),
+        "cloudtrail.organization-trail" => {
+            let mut all = each("cloudtrail", MANAGEMENT, &["stop_logging", "delete_trail"]);
+            for setting in ["multi_region", "validation", "global_events", "organization"] {
+                all.push(json!({ "service": "cloudtrail", "action": "edit_trail", setting: false }));
+            }
+            all
+        }
+        "config.aggregator" => each("config", &security, &["delete_aggregators"]),
+        "config.recorder" => {
+            let mut all = each("config", &application, &["stop_recorder", "delete_recorder", "edit_recorder", "delete_channel"]);
+            all.extend(each("config", &application, &["edit_channel"]).into_iter().map(|tamper| with(tamper, "frequency", "Three_Hours")));
+            all
+        }
+        "guardduty.detector" => {
+            let mut all = each("guardduty", &application, &["delete_detector", "suspend_detector"]);
+            all.extend(each("guardduty", &application, &["disable_feature"]).into_iter().map(|tamper| with(tamper, "feature", "S3_DATA_EVENTS")));
+            all
+        }
+        "guardduty.membership" => each("guardduty", &application, &["disassociate_member"]),
+        "guardduty.organization" => each("guardduty", &security, &["delete_detector"]),
+        "iam.service-linked-roles" => {
+            vec![json!({ "service": "iam", "action": "delete_role", "account": application, "role": "AWSServiceRoleForConfig" })]
+        }
+        "organizations.delegated-administrators" => {
+            vec![json!({ "service": "organizations", "action": "deregister_administrator", "account": security, "service_principal": "config.amazonaws.com" })]
+        }
+        "organizations.placement" => {
+            vec![json!({ "service": "organizations", "action": "move_account", "account": application, "to": stage.root_id() })]
+        }
+        "organizations.policies" => {
+            let sandbox = stage.unit_id("Applications/Sandbox").await;
+            let full = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+            vec![
+                json!({ "service": "organizations", "action": "detach_scp", "policy": "landfall-protect-baseline", "target": stage.root_id() }),
+                json!({ "service": "organizations", "action": "attach_scp", "policy": "landfall-quarantine", "target": sandbox }),
+                json!({ "service": "organizations", "action": "edit_scp", "policy": "landfall-deny-root-user", "content": full }),
+            ]
+        }
+        "organizations.trusted-access" => {
+            vec![json!({ "service": "organizations", "action": "disable_trusted_access", "service_principal": "guardduty.amazonaws.com" })]
+        }
+        "organizations.units" => {
+            let sandbox = stage.unit_id("Applications/Sandbox").await;
+            vec![json!({ "service": "organizations", "action": "rename_ou", "ou": sandbox, "name": "Playground" })]
+        }
+        "s3.log-bucket" => ["delete_bucket_policy", "suspend_versioning", "remove_public_access_block"]
+            .iter()
+            .map(|action| json!({ "service": "s3", "action": action, "bucket": bucket }))
+            .chain([json!({ "service": "s3", "action": "set_ownership", "bucket": bucket, "ownership": "ObjectWriter" })])
+            .collect(),
+        "securityhub.hub" => each("securityhub", &application, &["disable_hub"]),
+        "securityhub.membership" => each("securityhub", &application, &["disassociate_member"]),
+        "securityhub.organization" => each("securityhub", &security, &["disable_hub"]),
+        "securityhub.standards" => each("securityhub", &application, &["disable_standard"])
+            .into_iter()
+            .map(|tamper| with(tamper, "standard", "aws-foundational-security-best-practices/v/1.0.0"))
+            .collect(),
         _ => Vec::new(),
     }
 }
+
+const MANAGEMENT: &str = "111111111111";
 
 #[test]
 fn the_second_region_is_governed() {

@@ -10,7 +10,7 @@ use landfall_controls::cloud::Errand;
 use landfall_controls::control::{AnyControl, Look};
 use landfall_controls::error::CloudError;
 use landfall_controls::session::Session;
-use landfall_controls::{registry, vending};
+use landfall_controls::{organizational_units, registry, vending};
 use landfall_model::baseline;
 use landfall_model::cloud_error::Help;
 use landfall_model::creation::Sighting;
@@ -76,6 +76,28 @@ impl Stage {
             .security_account
             .as_ref()
             .expect("the stage made it")
+    }
+
+    pub fn root_id(&self) -> &str {
+        &self.organization.root_id
+    }
+
+    pub fn log_bucket(&self) -> String {
+        let account = self
+            .organization
+            .log_archive_account
+            .as_ref()
+            .expect("the stage made it");
+        self.world.zone.log_bucket(account)
+    }
+
+    /// The id of an OU of the landing zone.
+    pub async fn unit_id(&self, path: &str) -> String {
+        let aws = management(&self.world).await;
+        let units = organizational_units::list(&aws, self.root_id())
+            .await
+            .expect("the OUs can be listed");
+        units[&path.parse::<OuPath>().expect("a path")].clone()
     }
 
     /// Another account of an application, which nothing was applied to.

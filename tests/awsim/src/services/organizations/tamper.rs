@@ -73,6 +73,16 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
                 .remove(service)
                 .ok_or_else(|| format!("no trusted access for {service}"))?;
         }
+        "deregister_administrator" => {
+            let key = (
+                text(request, "service_principal")?.to_owned(),
+                state.named(request)?,
+            );
+            state
+                .delegated
+                .remove(&key)
+                .ok_or("the account does not administer this service")?;
+        }
         "take_email" => {
             state
                 .emails_elsewhere
