@@ -12,3 +12,6 @@ pub fn trail_arn(place: &Place) -> String {
         place.landing_zone.home_region, place.organization.management_account
     )
 }
+
+/// The security account's Config aggregator.
+pub const AGGREGATOR: &str = "landfall-organization";

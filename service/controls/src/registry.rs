@@ -6,13 +6,17 @@ use std::sync::LazyLock;
 use landfall_model::ids::ControlId;
 use serde_json::Value;
 
+use crate::cloudtrail_organization_trail::CloudTrailOrganizationTrail;
 use crate::cloudtrail_trail::CloudTrailTrail;
+use crate::config_aggregator::ConfigAggregator;
 use crate::config_recorder::ConfigRecorder;
 use crate::control::{AnyControl, erase};
 use crate::guardduty_detector::GuardDutyDetector;
 use crate::guardduty_membership::GuardDutyMembership;
 use crate::iam_service_linked_roles::IamServiceLinkedRoles;
+use crate::organizations_delegated_administrators::OrganizationsDelegatedAdministrators;
 use crate::organizations_placement::OrganizationsPlacement;
+use crate::organizations_policies::OrganizationsPolicies;
 use crate::organizations_trusted_access::OrganizationsTrustedAccess;
 use crate::organizations_units::OrganizationsUnits;
 use crate::s3_log_bucket::S3LogBucket;
@@ -24,12 +28,16 @@ use crate::securityhub_standards::SecurityHubStandards;
 pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
     static CONTROLS: LazyLock<BTreeMap<ControlId, Box<dyn AnyControl>>> = LazyLock::new(|| {
         [
+            erase::<CloudTrailOrganizationTrail>(),
             erase::<CloudTrailTrail>(),
+            erase::<ConfigAggregator>(),
             erase::<ConfigRecorder>(),
             erase::<GuardDutyDetector>(),
             erase::<GuardDutyMembership>(),
             erase::<IamServiceLinkedRoles>(),
+            erase::<OrganizationsDelegatedAdministrators>(),
             erase::<OrganizationsPlacement>(),
+            erase::<OrganizationsPolicies>(),
             erase::<OrganizationsTrustedAccess>(),
             erase::<OrganizationsUnits>(),
             erase::<S3LogBucket>(),
