@@ -13,6 +13,7 @@ use crate::config_recorder::ConfigRecorder;
 use crate::control::{AnyControl, erase};
 use crate::guardduty_detector::GuardDutyDetector;
 use crate::guardduty_membership::GuardDutyMembership;
+use crate::guardduty_organization::GuardDutyOrganization;
 use crate::iam_service_linked_roles::IamServiceLinkedRoles;
 use crate::organizations_delegated_administrators::OrganizationsDelegatedAdministrators;
 use crate::organizations_placement::OrganizationsPlacement;
@@ -22,6 +23,7 @@ use crate::organizations_units::OrganizationsUnits;
 use crate::s3_log_bucket::S3LogBucket;
 use crate::securityhub_hub::SecurityHubHub;
 use crate::securityhub_membership::SecurityHubMembership;
+use crate::securityhub_organization::SecurityHubOrganization;
 use crate::securityhub_standards::SecurityHubStandards;
 
 /// All controls by id.
@@ -34,6 +36,7 @@ pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
             erase::<ConfigRecorder>(),
             erase::<GuardDutyDetector>(),
             erase::<GuardDutyMembership>(),
+            erase::<GuardDutyOrganization>(),
             erase::<IamServiceLinkedRoles>(),
             erase::<OrganizationsDelegatedAdministrators>(),
             erase::<OrganizationsPlacement>(),
@@ -43,6 +46,7 @@ pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
             erase::<S3LogBucket>(),
             erase::<SecurityHubHub>(),
             erase::<SecurityHubMembership>(),
+            erase::<SecurityHubOrganization>(),
             erase::<SecurityHubStandards>(),
         ]
         .into_iter()

@@ -1,0 +1,101 @@
+//! The roles that an operator installs, made from what the controls say that they call: see `deploy/roles`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::registry;
+use crate::vending;
+
+/// Controls of accounts that act in the management account: those of Organizations.
+const OF_ACCOUNTS_IN_MANAGEMENT: &[&str] = &["organizations.placement"];
+
+/// What the role `LandfallManagement` may do: what vending and the organization's controls call, and take on the
+/// execution role of member accounts. Of IAM it gets service-linked roles alone.
+pub fn management_permissions() -> Value {
+    let controls = registry::controls()
+        .values()
+        .map(|control| control.descriptor());
+    let (iam, others): (BTreeSet<&str>, BTreeSet<&str>) = controls
+        .filter(|control| {
+            control.scope.is_organization()
+                || OF_ACCOUNTS_IN_MANAGEMENT.contains(&control.id.as_str())
+        })
+        .flat_map(|control| control.actions)
+        .chain(vending::ACTIONS)
+        .partition(|action| action.starts_with("iam:"));
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Organization",
+                "Effect": "Allow",
+                "Action": others,
+                "Resource": "*",
+            },
+            {
+                "Sid": "ServiceLinkedRoles",
+                "Effect": "Allow",
+                "Action": iam,
+                "Resource": "arn:aws:iam::*:role/aws-service-role/*",
+            },
+            {
+                "Sid": "MemberAccounts",
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Resource": "arn:aws:iam::*:role/LandfallExecution",
+            },
+        ],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_policy::{Context, Policy, PrincipalView, Request};
+
+    use super::*;
+
+    const MANAGEMENT: &str = include_str!("../../../deploy/roles/landfall-management.json");
+    const TRUST: &str = include_str!("../../../deploy/roles/landfall-management-trust.json");
+    const PROCESS: &str = include_str!("../../../deploy/roles/landfall-process.json");
+
+    #[test]
+    fn the_management_role_may_do_what_the_controls_list_and_no_more() {
+        let wanted = management_permissions();
+        let found: Value = serde_json::from_str(MANAGEMENT).unwrap();
+        assert!(
+            found == wanted,
+            "deploy/roles/landfall-management.json is to read\n{wanted:#}"
+        );
+    }
+
+    #[test]
+    fn the_documents_are_policies_and_the_process_may_only_become_the_management_role() {
+        Policy::parse(TRUST).unwrap();
+        let process = Policy::parse(PROCESS).unwrap();
+        let principal =
+            PrincipalView::role_session("arn:aws:iam::111111111111:role/LandfallServer", "process")
+                .unwrap();
+        let context = Context::of(&principal);
+        let allows = |action, resource| {
+            process.allows(&Request {
+                principal: &principal,
+                action,
+                resource,
+                context: &context,
+            })
+        };
+        let management = "arn:aws:iam::111111111111:role/LandfallManagement";
+        for (action, resource, allowed) in [
+            ("sts:AssumeRole", management, true),
+            (
+                "sts:AssumeRole",
+                "arn:aws:iam::222222222222:role/LandfallExecution",
+                false,
+            ),
+            ("organizations:CreateAccount", "*", false),
+        ] {
+            assert_eq!(allows(action, resource), allowed, "{action} on {resource}");
+        }
+    }
+}
