@@ -431,7 +431,9 @@ mod tests {
     fn document(trail_arn: &str) -> Policy {
         let text = POLICY
             .replace("${bucket}", BUCKET)
-            .replace("${trail_arn}", trail_arn);
+            .replace("${trail_arn}", trail_arn)
+            .replace("${organization_id}", "o-1")
+            .replace("${management_account}", "111111111111");
         Policy::parse(&text).unwrap()
     }
 

@@ -39,6 +39,11 @@ impl Request {
     }
 }
 
+/// Whether a target's prefix names the service. CloudTrail's has a package in front, which Smithy's clients leave out.
+fn names(prefix: &str, target_prefix: &str) -> bool {
+    prefix == target_prefix || target_prefix.rsplit('.').next() == Some(prefix)
+}
+
 /// The operation that is asked for, or the name of one that the service does not have.
 pub fn operation<'a>(model: &'a Model, request: &Request) -> Result<&'a Operation, String> {
     match model.protocol {
@@ -46,7 +51,7 @@ pub fn operation<'a>(model: &'a Model, request: &Request) -> Result<&'a Operatio
             let target = request.header("x-amz-target").unwrap_or_default();
             let name = target
                 .rsplit_once('.')
-                .filter(|(prefix, _)| *prefix == model.target_prefix)
+                .filter(|(prefix, _)| names(prefix, &model.target_prefix))
                 .map(|(_, name)| name);
             name.and_then(|name| model.operation(name))
                 .ok_or_else(|| target.to_owned())
