@@ -1,7 +1,7 @@
 //! Requests, accounts, decisions.
 
 use landfall_model::account::Phase;
-use landfall_model::creation::Creation;
+use landfall_model::creation::{Creation, CreationPace};
 use landfall_model::event::EventKind;
 use landfall_server::store::{AccountFilter, Begun, LeaseState, StoreError};
 use landfall_tests::database::both;
@@ -142,11 +142,11 @@ async fn an_account_goes_through_its_life() {
         enter(store, &account, Phase::Creating, None).await;
         let lease = claim_one(store, at(100)).await;
         assert_eq!(
-            store.begin_creation(&lease, at(100)).await.unwrap(),
+            store.begin_creation(&lease, &CreationPace::AWS, at(100)).await.unwrap(),
             Begun::Now
         );
         assert_eq!(
-            store.begin_creation(&lease, at(300)).await.unwrap(),
+            store.begin_creation(&lease, &CreationPace::AWS, at(300)).await.unwrap(),
             Begun::AlreadyIntended
         );
         let creation = Creation {

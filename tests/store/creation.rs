@@ -1,13 +1,15 @@
 //! `CreateAccount` is called by all replicas together as seldom as AWS allows.
 
 use landfall_model::account::Phase;
-use landfall_model::creation::{Creation, IN_FLIGHT};
+use landfall_model::creation::{Creation, CreationPace};
 use landfall_model::event::EventKind;
 use landfall_server::store::{Begun, LeaseState, NewEvent, Store, StoreError};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
 use super::{MINUTE, add, at};
+
+const AWS: CreationPace = CreationPace::AWS;
 
 /// Leases on this many accounts that are to be created.
 async fn creating(store: &Store, count: usize) -> Vec<landfall_server::store::Lease> {
@@ -45,7 +47,7 @@ async fn all_at_once_keep_to_the_bucket_and_the_room() {
                 .map(|(n, lease)| {
                     let store = stores[n % 2].clone();
                     tokio::spawn(async move {
-                        let begun = store.begin_creation(&lease, at(seconds)).await.unwrap();
+                        let begun = store.begin_creation(&lease, &AWS, at(seconds)).await.unwrap();
                         (begun, lease)
                     })
                 })
@@ -66,7 +68,7 @@ async fn all_at_once_keep_to_the_bucket_and_the_room() {
             [0, 0, 0, 11, 22],
             "a burst of three, then one every ten seconds, five in flight"
         );
-        assert_eq!(begun_at.len(), IN_FLIGHT);
+        assert_eq!(begun_at.len(), AWS.in_flight);
         stores[1].close().await;
     })
     .await;
@@ -80,7 +82,7 @@ async fn a_creation_begun_anew_does_not_refill_the_bucket() {
         let lease = &leases[0];
         for second in 0..3 {
             assert_eq!(
-                store.begin_creation(lease, at(second)).await.unwrap(),
+                store.begin_creation(lease, &AWS, at(second)).await.unwrap(),
                 Begun::Now
             );
             let forgotten = store
@@ -90,7 +92,7 @@ async fn a_creation_begun_anew_does_not_refill_the_bucket() {
             assert_eq!(forgotten, LeaseState::Held);
         }
         assert!(matches!(
-            store.begin_creation(lease, at(3)).await.unwrap(),
+            store.begin_creation(lease, &AWS, at(3)).await.unwrap(),
             Begun::NotBefore(_)
         ));
     })
@@ -103,14 +105,14 @@ async fn only_an_account_in_creation_is_created() {
         let store = &db.store;
         add(store, "a@example.com").await;
         let lease = super::claim_one(store, at(0)).await;
-        let wrong = store.begin_creation(&lease, at(0)).await;
+        let wrong = store.begin_creation(&lease, &AWS, at(0)).await;
         assert!(
             matches!(wrong, Err(StoreError::Conflict { .. })),
             "{wrong:?}"
         );
         super::claim_one(store, at(3_600)).await;
         assert_eq!(
-            store.begin_creation(&lease, at(0)).await.unwrap(),
+            store.begin_creation(&lease, &AWS, at(0)).await.unwrap(),
             Begun::Lost
         );
     })

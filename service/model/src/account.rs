@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::cloud_error::Help;
-use crate::creation::{self, Creation, FailureAction, Sighting};
+use crate::creation::{Creation, CreationPace, FailureAction, Sighting};
 use crate::ids::{AccountId, OuPath};
 
 /// Where an account is in its life.
@@ -106,9 +106,7 @@ pub struct Failure {
 pub struct Facts {
     pub needs_approval: bool,
     pub creation: Creation,
-    /// Times of the latest `CreateAccount` intents, of every request.
-    pub recent_creates: Vec<Timestamp>,
-    pub creations_in_flight: usize,
+    pub pace: CreationPace,
     /// What Organizations shows, where it was asked.
     pub sighting: Option<Sighting>,
     /// Where the account is: `None` is the root.
@@ -125,7 +123,7 @@ pub enum Step {
     /// Nothing: somebody has to decide.
     AwaitDecision,
     Enter(Phase),
-    /// Write the intent, call `CreateAccount`, record its answer.
+    /// As soon as AWS lets us: write the intent, call `CreateAccount`, record its answer.
     Create,
     /// The account exists: remember its id.
     Adopt(AccountId),
@@ -175,19 +173,13 @@ pub fn next(phase: Phase, facts: &Facts, now: Timestamp) -> Step {
 }
 
 fn next_in_creation(facts: &Facts, now: Timestamp) -> Step {
+    let pace = &facts.pace;
     let Some(intended_at) = facts.creation.intended_at else {
-        return match creation::earliest_create(
-            facts.recent_creates.clone(),
-            facts.creations_in_flight,
-            now,
-        ) {
-            None => Step::Create,
-            Some(at) => Step::LookAgain(at),
-        };
+        return Step::Create;
     };
     match &facts.sighting {
         Some(Sighting::Exists(account)) => Step::Adopt(account.clone()),
-        Some(Sighting::InProgress) => Step::LookAgain(now + creation::POLL),
+        Some(Sighting::InProgress) => Step::LookAgain(now + pace.poll),
         Some(Sighting::TakenBy(account)) => Step::Fail(Failure {
             reason: "EMAIL_IN_ORGANIZATION".to_owned(),
             message: format!(
@@ -209,11 +201,11 @@ fn next_in_creation(facts: &Facts, now: Timestamp) -> Step {
             }),
         },
         // The call may have been lost before AWS saw it, or AWS does not show it yet.
-        Some(Sighting::Nothing) | None if now < intended_at + creation::SETTLE => {
-            Step::LookAgain(now + creation::POLL)
+        Some(Sighting::Nothing) | None if now < intended_at + pace.settle => {
+            Step::LookAgain(now + pace.poll)
         }
         Some(Sighting::Nothing) => Step::Restart { not_before: now },
-        None => Step::LookAgain(now + creation::POLL),
+        None => Step::LookAgain(now + pace.poll),
     }
 }
 

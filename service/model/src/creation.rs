@@ -13,19 +13,96 @@ use crate::ids::AccountId;
 /// The tag of an account that names the request which made it.
 pub const REQUEST_TAG: &str = "landfall:request";
 
-/// Creations that AWS lets an organization have in flight (Organizations quotas, "Member accounts you can concurrently create").
-pub const IN_FLIGHT: usize = 5;
+/// How fast AWS makes accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreationPace {
+    /// Creations that an organization may have in flight.
+    pub in_flight: usize,
+    /// `CreateAccount` calls that may follow each other at once.
+    pub burst: i32,
+    /// The time until the next call after them.
+    pub refill: SignedDuration,
+    /// How long an account may take to show in Organizations' lists. A creation that nobody sees after this long was
+    /// never begun.
+    pub settle: SignedDuration,
+    /// How often a creation in flight is asked about.
+    pub poll: SignedDuration,
+}
 
-/// `CreateAccount` calls that may follow each other at once, and the time until the next after them
-/// (Organizations throttling limits: 0.1 a second, burst 3).
-const BURST: usize = 3;
-const REFILL: SignedDuration = SignedDuration::from_secs(10);
+impl CreationPace {
+    /// AWS's own: Organizations quotas, "Member accounts you can concurrently create", and throttling limits, 0.1 a
+    /// second with a burst of 3.
+    pub const AWS: CreationPace = CreationPace {
+        in_flight: 5,
+        burst: 3,
+        refill: SignedDuration::from_secs(10),
+        settle: SignedDuration::from_secs(60),
+        poll: SignedDuration::from_secs(2),
+    };
 
-/// How long an account may take to show in Organizations' lists. A creation that nobody sees after this long was never begun.
-pub const SETTLE: SignedDuration = SignedDuration::from_secs(60);
+    /// That of an AWS whose time passes `times` times as fast.
+    pub fn hastened(self, times: u32) -> Self {
+        let shorter = |duration: SignedDuration| {
+            duration / i32::try_from(times.max(1)).unwrap_or(i32::MAX)
+        };
+        CreationPace {
+            refill: shorter(self.refill),
+            settle: shorter(self.settle),
+            poll: shorter(self.poll),
+            ..self
+        }
+    }
 
-/// How often a creation in flight is asked about.
-pub const POLL: SignedDuration = SignedDuration::from_secs(2);
+    /// When the next `CreateAccount` may be sent, given the times of the last ones and how many are in flight; `None`
+    /// for now.
+    ///
+    /// The times come from the database, where every replica wrote its intent: so the slowest bucket of AWS is shared by
+    /// all replicas and survives a restart without a coordinator.
+    pub fn earliest_create(
+        &self,
+        mut recent: Vec<Timestamp>,
+        in_flight: usize,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        if in_flight >= self.in_flight {
+            return Some(now + self.poll);
+        }
+        recent.sort_unstable();
+        let burst = f64::from(self.burst);
+        let mut tokens = burst;
+        let mut last: Option<Timestamp> = None;
+        let refill = |tokens: f64, from: Timestamp, to: Timestamp| {
+            (tokens + to.duration_since(from).as_secs_f64() / self.refill.as_secs_f64()).min(burst)
+        };
+        for at in recent {
+            if let Some(before) = last {
+                tokens = refill(tokens, before, at);
+            }
+            tokens = (tokens - 1.0).max(0.0);
+            last = Some(at);
+        }
+        let last = last?;
+        tokens = refill(tokens, last, now);
+        // A hair over a whole token, for the clocks of two sides never agree to the millisecond.
+        let missing = 1.0 - tokens;
+        (missing > 1e-9).then(|| {
+            now + SignedDuration::from_millis(
+                (missing * self.refill.as_millis() as f64).ceil() as i64 + 20,
+            )
+        })
+    }
+
+    /// How far back `earliest_create` needs to look.
+    pub fn bucket_window(&self) -> SignedDuration {
+        self.refill * (self.burst + 1)
+    }
+}
+
+impl Default for CreationPace {
+    fn default() -> Self {
+        CreationPace::AWS
+    }
+}
 
 /// What is remembered of an account's creation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,45 +172,6 @@ impl CreateFailure {
     }
 }
 
-/// When the next `CreateAccount` may be sent, given the times of the last ones and how many are in flight; `None` for now.
-///
-/// The times come from the database, where every replica wrote its intent: so the slowest bucket of AWS is shared by
-/// all replicas and survives a restart without a coordinator.
-pub fn earliest_create(
-    mut recent: Vec<Timestamp>,
-    in_flight: usize,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    if in_flight >= IN_FLIGHT {
-        return Some(now + POLL);
-    }
-    recent.sort_unstable();
-    let mut tokens = BURST as f64;
-    let mut last: Option<Timestamp> = None;
-    let refill = |tokens: f64, from: Timestamp, to: Timestamp| {
-        (tokens + to.duration_since(from).as_secs_f64() / REFILL.as_secs_f64()).min(BURST as f64)
-    };
-    for at in recent {
-        if let Some(before) = last {
-            tokens = refill(tokens, before, at);
-        }
-        tokens = (tokens - 1.0).max(0.0);
-        last = Some(at);
-    }
-    let last = last?;
-    tokens = refill(tokens, last, now);
-    // A hair over a whole token, for the clocks of two sides never agree to the millisecond.
-    let missing = 1.0 - tokens;
-    (missing > 1e-9).then(|| {
-        now + SignedDuration::from_millis((missing * REFILL.as_millis() as f64).ceil() as i64 + 20)
-    })
-}
-
-/// How far back `earliest_create` needs to look.
-pub fn bucket_window() -> SignedDuration {
-    REFILL * (BURST as i32 + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,22 +180,32 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
     }
 
+    const AWS: CreationPace = CreationPace::AWS;
+
     #[test]
     fn three_at_once_then_one_every_ten_seconds() {
-        assert_eq!(earliest_create(vec![], 0, at(0)), None);
-        assert_eq!(earliest_create(vec![at(0), at(0)], 2, at(0)), None);
-        let third =
-            earliest_create(vec![at(0), at(0), at(0)], 3, at(0)).expect("the burst is used up");
-        assert!(third > at(9) && third < at(11), "{third}");
-        assert_eq!(earliest_create(vec![at(0), at(0), at(0)], 3, at(10)), None);
-        assert!(earliest_create(vec![at(0), at(0), at(0), at(10)], 3, at(11)).is_some());
+        assert_eq!(AWS.earliest_create(vec![], 0, at(0)), None);
+        assert_eq!(AWS.earliest_create(vec![at(0), at(0)], 2, at(0)), None);
+        let burst = vec![at(0), at(0), at(0)];
+        let fourth = AWS
+            .earliest_create(burst.clone(), 3, at(0))
+            .expect("the burst is used up");
+        assert!(fourth > at(9) && fourth < at(11), "{fourth}");
+        assert_eq!(AWS.earliest_create(burst.clone(), 3, at(10)), None);
+        let used_again = vec![at(0), at(0), at(0), at(10)];
+        assert!(AWS.earliest_create(used_again, 3, at(11)).is_some());
+        assert_eq!(
+            AWS.hastened(10).earliest_create(burst, 3, at(1)),
+            None,
+            "ten times as fast"
+        );
     }
 
     #[test]
     fn never_more_than_five_in_flight() {
         assert_eq!(
-            earliest_create(vec![at(-500)], IN_FLIGHT, at(0)),
-            Some(at(0) + POLL)
+            AWS.earliest_create(vec![at(-500)], AWS.in_flight, at(0)),
+            Some(at(0) + AWS.poll)
         );
     }
 

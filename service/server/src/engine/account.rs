@@ -72,6 +72,7 @@ impl Engine {
             needs_approval: account.purpose == Purpose::Application
                 && unit.is_some_and(|unit| unit.approval),
             creation: account.creation.clone(),
+            pace: self.settings.pace,
             wanted: Some(account.request.organizational_unit.clone()),
             // The accounts of the landing zone itself are needed before any baseline can be complete.
             quarantine: Some(match account.purpose {
@@ -301,7 +302,7 @@ impl Engine {
     async fn create(&self, lease: &Lease, account: &Account) -> Result<Taken, PassError> {
         let aws = self.management(&account.id.to_string()).await?;
         let now = self.clock.now();
-        match self.store.begin_creation(lease, now).await? {
+        match self.store.begin_creation(lease, &self.settings.pace, now).await? {
             Begun::Now => {}
             Begun::NotBefore(at) => {
                 return Ok(Taken::Over(Pass {

@@ -35,6 +35,7 @@ use landfall_controls::cloud::Cloud;
 use landfall_controls::error::CloudError;
 use landfall_model::baseline::Baselines;
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
+use landfall_model::creation::CreationPace;
 use landfall_model::ids::TargetId;
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::scp::ScpSet;
@@ -48,10 +49,6 @@ use self::clock::Clock;
 use self::organization::Found;
 use crate::store::{Lease, LeaseState, Store, StoreError};
 
-/// How long a claim holds without being renewed: how long a crashed replica's targets rest.
-const LEASE: SignedDuration = SignedDuration::from_secs(30);
-/// How often a lease is renewed while its pass runs.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// The longest wait between two looks at the database, for wakes that got lost.
 const POLL: Duration = Duration::from_secs(5);
 
@@ -62,6 +59,10 @@ pub struct Settings {
     pub targets_at_once: usize,
     /// How long a cell that is in sync is left alone.
     pub look_every: SignedDuration,
+    /// How long a claim holds without being renewed: how long a crashed replica's targets rest. It is renewed three
+    /// times as often while its pass runs.
+    pub lease: SignedDuration,
+    pub pace: CreationPace,
 }
 
 impl Default for Settings {
@@ -69,6 +70,8 @@ impl Default for Settings {
         Settings {
             targets_at_once: 32,
             look_every: SignedDuration::from_hours(1),
+            lease: SignedDuration::from_secs(30),
+            pace: CreationPace::AWS,
         }
     }
 }
@@ -184,7 +187,7 @@ impl Engine {
             }
             let leases = self
                 .store
-                .claim(self.replica, self.clock.now(), free, LEASE)
+                .claim(self.replica, self.clock.now(), free, self.settings.lease)
                 .await?;
             if leases.is_empty() {
                 return Ok(());
@@ -247,9 +250,11 @@ impl Engine {
 
     /// Renews the lease for as long as it can; returns when it is lost.
     async fn keep(&self, lease: &Lease) {
+        let every = Duration::try_from(self.settings.lease / 3).unwrap_or_default();
         loop {
-            clock::pause(RENEW_EVERY).await;
-            match self.store.renew(lease, self.clock.now() + LEASE).await {
+            clock::pause(every).await;
+            let until = self.clock.now() + self.settings.lease;
+            match self.store.renew(lease, until).await {
                 Ok(LeaseState::Held) => {}
                 Ok(LeaseState::Lost) => return,
                 // The next renewal may get through before the lease ends; results are written only while it holds.

@@ -1,12 +1,12 @@
 //! The intent to call `CreateAccount`, written before the call, and the decision when the call may be made.
 //!
-//! AWS gives the organization one token bucket and room for five creations in flight. Every replica decides in a
+//! AWS gives the organization one token bucket and room for a few creations in flight. Every replica decides in a
 //! transaction that sees what all the others decided before, so together they never ask for more.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use landfall_model::creation::{self, Creation};
+use landfall_model::creation::{Creation, CreationPace};
 use landfall_model::ids::TargetId;
 
 use super::Store;
@@ -57,7 +57,12 @@ impl Stored for Call {
 impl Store {
     /// Decides, for all replicas together, whether `CreateAccount` may be called for the lease's account, and writes
     /// the intent if so. The account has to be in `Creating`.
-    pub async fn begin_creation(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError> {
+    pub async fn begin_creation(
+        &self,
+        lease: &Lease,
+        pace: &CreationPace,
+        now: Timestamp,
+    ) -> Result<Begun, StoreError> {
         let mut tx = self.db().begin().await?;
         if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
             return Ok(Begun::Lost);
@@ -78,9 +83,9 @@ impl Store {
             return Ok(Begun::AlreadyIntended);
         }
         let calls = query("select target_id, called_at from create_call where called_at > $1");
-        let calls: Vec<Call> = tx.all(calls.bind(now - creation::bucket_window())).await?;
+        let calls: Vec<Call> = tx.all(calls.bind(now - pace.bucket_window())).await?;
         let recent = calls.into_iter().map(|call| call.0).collect();
-        if let Some(at) = creation::earliest_create(recent, in_flight.len(), now) {
+        if let Some(at) = pace.earliest_create(recent, in_flight.len(), now) {
             tx.rollback().await?;
             return Ok(Begun::NotBefore(at));
         }
