@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser};
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use url::Url;
 
@@ -84,6 +85,19 @@ pub struct ServeSettings {
     /// A directory of service control policies (JSON) instead of the ones in the program.
     #[arg(long, env = "LANDFALL_SCPS", value_name = "DIRECTORY")]
     pub scps: Option<PathBuf>,
+    /// How long a target rests after the server that worked on it crashed: at least one second.
+    #[arg(long, env = "LANDFALL_LEASE", default_value = "30s", value_parser = lease, value_name = "DURATION")]
+    pub lease: SignedDuration,
+    /// How many times as fast as AWS the simulated AWS behind AWS_ENDPOINT_URL is: awsim's --time-scale. Never for AWS
+    /// itself.
+    #[arg(
+        long,
+        env = "LANDFALL_AWS_TIME_SCALE",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..),
+        value_name = "N"
+    )]
+    pub aws_time_scale: u32,
     /// An administrator's token to begin with, as a variable only: flags are seen by every user of the machine.
     #[arg(skip = bootstrap_token())]
     pub bootstrap_token: Option<SecretString>,
@@ -108,6 +122,15 @@ pub struct ClientSettings {
     /// The bearer token, as a variable only.
     #[arg(skip = client_token())]
     pub token: Option<SecretString>,
+}
+
+/// Shorter leases would run out while the database is merely slow, and two servers would work on one target.
+fn lease(text: &str) -> Result<SignedDuration, String> {
+    let lease: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    if lease < SignedDuration::from_secs(1) {
+        return Err("at least one second".to_owned());
+    }
+    Ok(lease)
 }
 
 /// Secrets are variables and never flags: a flag can be read by every user of the machine.

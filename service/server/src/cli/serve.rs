@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use landfall_controls::cloud::{Access, Cloud};
+use landfall_model::creation::CreationPace;
 use landfall_model::landing_zone::LandingZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
@@ -34,6 +35,10 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
             "LANDFALL_BOOTSTRAP_TOKEN must have at least {SHORTEST_TOKEN} characters: `openssl rand -hex 32` makes one"
         );
     }
+    // Waits that are too short for AWS could make a second account.
+    if settings.aws_time_scale > 1 && std::env::var_os("AWS_ENDPOINT_URL").is_none() {
+        bail!("LANDFALL_AWS_TIME_SCALE is for a simulated AWS only: set AWS_ENDPOINT_URL to it");
+    }
     let zone = Arc::new(landing_zone(&settings)?);
     let catalogue = Catalogue::load(
         &zone,
@@ -56,14 +61,20 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
     let shutdown = CancellationToken::new();
     tokio::spawn(stop_on_signal(shutdown.clone())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let cloud = Cloud::open(&zone, CALLS_IN_FLIGHT, Access::default()).await;
+    cloud.limiter().hasten(settings.aws_time_scale);
     let engine = Engine::new(
         store.clone(),
-        Cloud::open(&zone, CALLS_IN_FLIGHT, Access::default()).await,
+        cloud,
         zone.clone(),
         Arc::new(catalogue.baselines),
         Arc::new(catalogue.scps),
         clock.clone(),
-        engine::Settings::default(),
+        engine::Settings {
+            lease: settings.lease,
+            pace: CreationPace::AWS.hastened(settings.aws_time_scale),
+            ..engine::Settings::default()
+        },
         Uuid::now_v7(),
     );
     let engine = tokio::spawn(stops_all(engine.run(shutdown.clone()), shutdown.clone()));

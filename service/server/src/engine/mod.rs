@@ -52,6 +52,11 @@ use crate::store::{Lease, LeaseState, Store, StoreError};
 /// The longest wait between two looks at the database, for wakes that got lost.
 const POLL: Duration = Duration::from_secs(5);
 
+/// How often a replica shows that it lives.
+const BEAT: Duration = Duration::from_secs(5);
+/// How often old rows are forgotten.
+const FORGET_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
 /// What an operator may turn.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -171,7 +176,7 @@ impl Engine {
         passes.close();
         passes.wait().await;
         beat.abort();
-        Ok(())
+        self.store.goodbye(self.replica).await
     }
 
     async fn claim_due(
@@ -308,9 +313,13 @@ impl Engine {
         }
     }
 
-    /// Shows that this replica lives, and learns how many others do.
+    /// Shows that this replica lives, learns how many others do, and has what is old forgotten.
     async fn beat(self, shutdown: CancellationToken) {
+        let mut forget_at = self.clock.now();
         while !shutdown.is_cancelled() {
+            // First the pause: a replica that crashes again and again at its start would leave a row each time, and
+            // all the rows together would be taken for replicas that share AWS's rates.
+            clock::pause(BEAT).await;
             let now = self.clock.now();
             let alive = async {
                 self.store.heartbeat(self.replica, now).await?;
@@ -321,7 +330,12 @@ impl Engine {
                 Err(error) => warn!(error = %chain(&error), "the replicas could not be counted"),
             }
             self.cloud.forget_idle();
-            clock::pause(Duration::from_secs(5)).await;
+            if forget_at <= now {
+                forget_at = now + FORGET_EVERY;
+                if let Err(error) = self.store.forget_old(now).await {
+                    warn!(error = %chain(&error), "old rows could not be forgotten");
+                }
+            }
         }
     }
 }
