@@ -1,5 +1,8 @@
 //! Every integration test, in one program: one thing to link, and the tests run side by side.
 
+mod crash;
+mod faults;
 mod laws;
+mod start;
 mod store;
 mod vending;

@@ -142,11 +142,17 @@ async fn an_account_goes_through_its_life() {
         enter(store, &account, Phase::Creating, None).await;
         let lease = claim_one(store, at(100)).await;
         assert_eq!(
-            store.begin_creation(&lease, &CreationPace::AWS, at(100)).await.unwrap(),
+            store
+                .begin_creation(&lease, &CreationPace::AWS, at(100))
+                .await
+                .unwrap(),
             Begun::Now
         );
         assert_eq!(
-            store.begin_creation(&lease, &CreationPace::AWS, at(300)).await.unwrap(),
+            store
+                .begin_creation(&lease, &CreationPace::AWS, at(300))
+                .await
+                .unwrap(),
             Begun::AlreadyIntended
         );
         let creation = Creation {

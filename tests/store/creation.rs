@@ -47,7 +47,10 @@ async fn all_at_once_keep_to_the_bucket_and_the_room() {
                 .map(|(n, lease)| {
                     let store = stores[n % 2].clone();
                     tokio::spawn(async move {
-                        let begun = store.begin_creation(&lease, &AWS, at(seconds)).await.unwrap();
+                        let begun = store
+                            .begin_creation(&lease, &AWS, at(seconds))
+                            .await
+                            .unwrap();
                         (begun, lease)
                     })
                 })

@@ -84,6 +84,11 @@ impl Database {
         Store::open(&self.url).await.expect("the same database")
     }
 
+    /// What `LANDFALL_DATABASE_URL` is to say.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn is_postgres(&self) -> bool {
         matches!(self.home, Home::Server { .. })
     }

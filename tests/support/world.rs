@@ -8,19 +8,28 @@ use awsim::world::Settings;
 use awsim::{MANAGEMENT_ACCESS_KEY, Options, Sim};
 use jiff::SignedDuration;
 use landfall_controls::cloud::{Access, Cloud};
+use landfall_model::cell::CellStatus;
+use landfall_model::ids::TargetId;
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::request::RequestForm;
 use landfall_server::catalogue::Catalogue;
-use landfall_server::engine::clock::SystemClock;
+use landfall_server::engine::clock::{Clock, SystemClock};
 use landfall_server::engine::{Engine, Settings as EngineSettings};
-use landfall_model::cell::CellStatus;
-use landfall_model::ids::TargetId;
 use landfall_server::store::{Account, AccountFilter, Added, NewRequest, Purpose, Store};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// The landing zone of the documentation.
 pub const LANDING_ZONE: &str = include_str!("../../deploy/landing-zone.toml");
+
+/// The landing zone of the documentation, but governing fewer Regions: for what does not depend on how many.
+pub fn landing_zone_in(regions: &[&str]) -> String {
+    let (before, rest) = LANDING_ZONE
+        .split_once("governed_regions = [")
+        .expect("the landing zone governs Regions");
+    let (_, after) = rest.split_once(']').expect("the list has an end");
+    format!("{before}governed_regions = {regions:?}{after}")
+}
 
 /// A simulated AWS with a bare organization, and what Landfall knows at start.
 pub struct World {
@@ -128,6 +137,11 @@ pub struct Running {
 impl Running {
     /// Starts an engine on a store.
     pub async fn start(world: &World, store: &Store) -> Self {
+        Running::start_by(world, store, Arc::new(SystemClock)).await
+    }
+
+    /// Starts an engine that takes the time from a clock of the test's own.
+    pub async fn start_by(world: &World, store: &Store, clock: Arc<dyn Clock>) -> Self {
         let shutdown = CancellationToken::new();
         let engine = Engine::new(
             store.clone(),
@@ -135,7 +149,7 @@ impl Running {
             world.zone.clone(),
             Arc::new(world.catalogue.baselines.clone()),
             Arc::new(world.catalogue.scps.clone()),
-            Arc::new(SystemClock),
+            clock,
             EngineSettings::default(),
             Uuid::now_v7(),
         );
@@ -206,11 +220,23 @@ pub async fn ask(world: &World, store: &Store, name: &str) -> Account {
 /// What the store knows of the targets that are not in order: for the message of a test that failed.
 pub async fn state_of(store: &Store) -> String {
     let mut text = String::new();
-    let accounts = store.accounts(&AccountFilter::default(), None, 100).await.expect("accounts").items;
-    let targets = accounts.iter().map(|account| (account.target(), format!("{} ({})", account.request.name, account.phase.name())));
+    let accounts = store
+        .accounts(&AccountFilter::default(), None, 100)
+        .await
+        .expect("accounts")
+        .items;
+    let targets = accounts.iter().map(|account| {
+        (
+            account.target(),
+            format!("{} ({})", account.request.name, account.phase.name()),
+        )
+    });
     for (id, name) in targets.chain([(TargetId::Organization, "the organization".to_owned())]) {
         let target = store.target(id).await.expect("the target can be read");
-        text += &format!("{name}: {:?}\n", target.and_then(|target| target.last_error));
+        text += &format!(
+            "{name}: {:?}\n",
+            target.and_then(|target| target.last_error)
+        );
         for cell in store.cells(id).await.expect("cells") {
             if cell.status() != CellStatus::InSync {
                 text += &format!("  {} {:?} {:?}\n", cell.key, cell.status(), cell.drift);
@@ -222,7 +248,9 @@ pub async fn state_of(store: &Store) -> String {
 
 /// Looks again and again until something holds: level-triggered, with a long bound.
 pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
-    soon(look).await.unwrap_or_else(|| panic!("never seen: {what}"))
+    soon(look)
+        .await
+        .unwrap_or_else(|| panic!("never seen: {what}"))
 }
 
 /// The same, for who has more to say when it never holds.

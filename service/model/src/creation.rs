@@ -42,9 +42,8 @@ impl CreationPace {
 
     /// That of an AWS whose time passes `times` times as fast.
     pub fn hastened(self, times: u32) -> Self {
-        let shorter = |duration: SignedDuration| {
-            duration / i32::try_from(times.max(1)).unwrap_or(i32::MAX)
-        };
+        let shorter =
+            |duration: SignedDuration| duration / i32::try_from(times.max(1)).unwrap_or(i32::MAX);
         CreationPace {
             refill: shorter(self.refill),
             settle: shorter(self.settle),

@@ -58,16 +58,23 @@ struct Attachments {
 }
 
 impl ScpSet {
-    /// Reads `attachments.toml` and the documents, given as (file name, text), with the landing zone's words filled in.
+    /// Reads `attachments.toml` and the documents, each given as (file name, text), with the landing zone's words filled
+    /// in.
     pub fn parse(
-        attachments: &str,
+        attachments: &(String, String),
         documents: &[(String, String)],
         zone: &LandingZone,
         limits: ScpLimits,
     ) -> Result<Self, SettingsError> {
-        const FILE: &str = "scp/attachments.toml";
-        let broken =
-            |needle: &str, rule: String| Err(SettingsError::rule(FILE, attachments, needle, rule));
+        let (attachments_file, attachments) = attachments;
+        let broken = |needle: &str, rule: String| {
+            Err(SettingsError::rule(
+                attachments_file,
+                attachments,
+                needle,
+                rule,
+            ))
+        };
         let mut set = ScpSet::default();
         for (file, text) in documents {
             let wrong = |rule: String| SettingsError::rule(file, text, "", rule);
@@ -95,7 +102,7 @@ impl ScpSet {
             set.documents.insert(format!("{PREFIX}{name}"), minified);
         }
         let parsed: Attachments = toml::from_str(attachments)
-            .map_err(|error| SettingsError::parse(FILE, attachments, &error))?;
+            .map_err(|error| SettingsError::parse(attachments_file, attachments, &error))?;
         let targets = std::iter::once((ScpTarget::Root, parsed.root)).chain(
             parsed
                 .units

@@ -61,7 +61,7 @@ impl Catalogue {
         let (documents, attachments): (Vec<_>, Vec<_>) = files
             .into_iter()
             .partition(|(name, _)| name.ends_with(".json"));
-        let (_, attachments) = attachments
+        let attachments = attachments
             .into_iter()
             .find(|(name, _)| name.ends_with("attachments.toml"))
             .context("the directory of service control policies has no attachments.toml")?;

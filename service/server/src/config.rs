@@ -126,7 +126,9 @@ pub struct ClientSettings {
 
 /// Shorter leases would run out while the database is merely slow, and two servers would work on one target.
 fn lease(text: &str) -> Result<SignedDuration, String> {
-    let lease: SignedDuration = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    let lease: SignedDuration = text
+        .parse()
+        .map_err(|error: jiff::Error| error.to_string())?;
     if lease < SignedDuration::from_secs(1) {
         return Err("at least one second".to_owned());
     }

@@ -302,7 +302,11 @@ impl Engine {
     async fn create(&self, lease: &Lease, account: &Account) -> Result<Taken, PassError> {
         let aws = self.management(&account.id.to_string()).await?;
         let now = self.clock.now();
-        match self.store.begin_creation(lease, &self.settings.pace, now).await? {
+        match self
+            .store
+            .begin_creation(lease, &self.settings.pace, now)
+            .await?
+        {
             Begun::Now => {}
             Begun::NotBefore(at) => {
                 return Ok(Taken::Over(Pass {
