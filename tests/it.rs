@@ -3,6 +3,7 @@
 mod crash;
 mod faults;
 mod laws;
+mod membership;
 mod start;
 mod store;
 mod vending;

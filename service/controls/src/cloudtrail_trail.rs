@@ -57,6 +57,7 @@ impl Control for CloudTrailTrail {
     const TITLE: &'static str = "The organization trail logs what happens";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[DESCRIBE, STATUS];
+    const AFTER: &'static [&'static str] = &["cloudtrail.organization-trail"];
 
     type Parameters = Parameters;
     type Desired = Desired;

@@ -39,7 +39,7 @@ impl Control for GuardDutyMembership {
         INVITATIONS,
         ACCEPT,
     ];
-    const AFTER: &'static [&'static str] = &["guardduty.detector"];
+    const AFTER: &'static [&'static str] = &["guardduty.detector", "guardduty.organization"];
 
     type Parameters = Parameters;
     type Desired = Desired;

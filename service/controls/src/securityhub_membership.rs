@@ -33,7 +33,7 @@ impl Control for SecurityHubMembership {
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] =
         &[GET, CREATE, INVITE, ADMINISTRATOR, INVITATIONS, ACCEPT];
-    const AFTER: &'static [&'static str] = &["securityhub.hub"];
+    const AFTER: &'static [&'static str] = &["securityhub.hub", "securityhub.organization"];
 
     type Parameters = Parameters;
     type Desired = Desired;
