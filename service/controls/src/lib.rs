@@ -33,6 +33,7 @@ mod organizations_placement;
 mod organizations_policies;
 mod organizations_trusted_access;
 mod organizations_units;
+mod s3_bucket;
 mod s3_log_bucket;
 mod securityhub_hub;
 mod securityhub_membership;

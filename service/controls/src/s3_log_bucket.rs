@@ -2,23 +2,16 @@
 
 use std::fmt;
 
-use aws_sdk_s3::types::{
-    BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ObjectOwnership,
-    OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption,
-    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
-    VersioningConfiguration,
-};
 use landfall_model::asset::Asset;
-use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Scope;
 use landfall_model::place::Place;
 use landfall_policy::Policy;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::Aws;
 use crate::control::Control;
-use crate::error::{CloudError, absent, done_already};
+use crate::error::CloudError;
 use crate::names;
+use crate::s3_bucket::{self, Bucket};
 use crate::session::Session;
 
 pub(crate) struct S3LogBucket;
@@ -39,9 +32,9 @@ pub(crate) enum Encryption {
 }
 
 impl Encryption {
-    fn sdk(self) -> ServerSideEncryption {
+    fn algorithm(self) -> &'static str {
         match self {
-            Encryption::Aes256 => ServerSideEncryption::Aes256,
+            Encryption::Aes256 => "AES256",
         }
     }
 }
@@ -57,19 +50,6 @@ pub(crate) struct Desired {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Observed {
     bucket: Option<Bucket>,
-}
-
-/// A bucket's settings; the default is one where nothing is set.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-struct Bucket {
-    name: String,
-    versioned: bool,
-    /// S3's name of the algorithm.
-    encryption: Option<String>,
-    /// S3's name of who owns what others write.
-    ownership: Option<String>,
-    public_access_blocked: bool,
-    policy: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,38 +96,13 @@ impl fmt::Display for Change {
     }
 }
 
-/// HeadBucket's answer has no body and so no code; versioning is asked for first instead.
-const GET_VERSIONING: &str = "s3:GetBucketVersioning";
-const GET_ENCRYPTION: &str = "s3:GetEncryptionConfiguration";
-const GET_OWNERSHIP: &str = "s3:GetBucketOwnershipControls";
-const GET_PUBLIC_ACCESS: &str = "s3:GetBucketPublicAccessBlock";
-const GET_POLICY: &str = "s3:GetBucketPolicy";
-const CREATE: &str = "s3:CreateBucket";
-const PUT_VERSIONING: &str = "s3:PutBucketVersioning";
-const PUT_ENCRYPTION: &str = "s3:PutEncryptionConfiguration";
-const PUT_OWNERSHIP: &str = "s3:PutBucketOwnershipControls";
-const PUT_PUBLIC_ACCESS: &str = "s3:PutBucketPublicAccessBlock";
-const PUT_POLICY: &str = "s3:PutBucketPolicy";
-
 const POLICY: &str = include_str!("../../../baselines/documents/log-bucket-policy.json");
 
 impl Control for S3LogBucket {
     const ID: &'static str = "s3.log-bucket";
     const TITLE: &'static str = "The log bucket keeps what CloudTrail and AWS Config write";
     const SCOPE: Scope = Scope::Organization;
-    const ACTIONS: &'static [&'static str] = &[
-        GET_VERSIONING,
-        GET_ENCRYPTION,
-        GET_OWNERSHIP,
-        GET_PUBLIC_ACCESS,
-        GET_POLICY,
-        CREATE,
-        PUT_VERSIONING,
-        PUT_ENCRYPTION,
-        PUT_OWNERSHIP,
-        PUT_PUBLIC_ACCESS,
-        PUT_POLICY,
-    ];
+    const ACTIONS: &'static [&'static str] = s3_bucket::ACTIONS;
 
     type Parameters = Parameters;
     type Desired = Desired;
@@ -155,9 +110,9 @@ impl Control for S3LogBucket {
     type Change = Change;
 
     fn desired(parameters: &Parameters, place: &Place) -> Result<Desired, CloudError> {
-        let bucket = place
-            .log_bucket()
-            .ok_or_else(|| CloudError::not_ready(CREATE, "there is no log archive account yet"))?;
+        let bucket = place.log_bucket().ok_or_else(|| {
+            CloudError::not_ready(s3_bucket::CREATE, "there is no log archive account yet")
+        })?;
         Ok(Desired {
             policy: policy(place, &bucket),
             bucket,
@@ -166,7 +121,7 @@ impl Control for S3LogBucket {
     }
 
     async fn observe(aws: &Session, desired: &Desired) -> Result<Observed, CloudError> {
-        let bucket = observe(aws.log_archive().await?, &desired.bucket).await?;
+        let bucket = s3_bucket::find(aws.log_archive().await?, &desired.bucket).await?;
         Ok(Observed { bucket })
     }
 
@@ -185,13 +140,13 @@ impl Control for S3LogBucket {
                 bucket: bucket.clone(),
             });
         }
-        if found.encryption.as_deref() != Some(desired.encryption.sdk().as_str()) {
+        if found.encryption.as_deref() != Some(desired.encryption.algorithm()) {
             changes.push(Change::Encrypt {
                 bucket: bucket.clone(),
                 encryption: desired.encryption,
             });
         }
-        if found.ownership.as_deref() != Some(ObjectOwnership::BucketOwnerEnforced.as_str()) {
+        if found.ownership.as_deref() != Some(s3_bucket::OWNER_ENFORCED) {
             changes.push(Change::OwnObjects {
                 bucket: bucket.clone(),
             });
@@ -216,7 +171,21 @@ impl Control for S3LogBucket {
     }
 
     async fn apply(aws: &Session, change: &Change) -> Result<(), CloudError> {
-        apply(aws.log_archive().await?, change).await
+        let aws = aws.log_archive().await?;
+        match change {
+            Change::Create { bucket } => s3_bucket::create(aws, bucket).await,
+            Change::KeepVersions { bucket } => s3_bucket::keep_versions(aws, bucket).await,
+            Change::Encrypt { bucket, encryption } => {
+                s3_bucket::encrypt(aws, bucket, encryption.algorithm()).await
+            }
+            Change::OwnObjects { bucket } => s3_bucket::own_objects(aws, bucket).await,
+            Change::BlockPublicAccess { bucket } => {
+                s3_bucket::block_public_access(aws, bucket).await
+            }
+            Change::SetPolicy { bucket, policy } => {
+                s3_bucket::set_policy(aws, bucket, policy).await
+            }
+        }
     }
 
     fn assets(place: &Place, observed: &Observed) -> Vec<Asset> {
@@ -251,175 +220,6 @@ fn policy(place: &Place, bucket: &str) -> Policy {
             organization.management_account.as_str(),
         );
     Policy::parse(&document).expect("a test reads the embedded document")
-}
-
-async fn observe(aws: &Aws, name: &str) -> Result<Option<Bucket>, CloudError> {
-    let s3 = aws.s3();
-    let versioning = aws
-        .call(GET_VERSIONING, || {
-            s3.get_bucket_versioning().bucket(name).send()
-        })
-        .await;
-    let Some(versioning) = absent(versioning, &["NoSuchBucket"])? else {
-        return Ok(None);
-    };
-    let encryption = aws
-        .call(GET_ENCRYPTION, || {
-            s3.get_bucket_encryption().bucket(name).send()
-        })
-        .await;
-    let encryption = absent(
-        encryption,
-        &["ServerSideEncryptionConfigurationNotFoundError"],
-    )?
-    .and_then(|answer| answer.server_side_encryption_configuration)
-    .and_then(|configuration| configuration.rules.into_iter().next())
-    .and_then(|rule| rule.apply_server_side_encryption_by_default)
-    .map(|default| default.sse_algorithm.as_str().to_owned());
-    let ownership = aws
-        .call(GET_OWNERSHIP, || {
-            s3.get_bucket_ownership_controls().bucket(name).send()
-        })
-        .await;
-    let ownership = absent(ownership, &["OwnershipControlsNotFoundError"])?
-        .and_then(|answer| answer.ownership_controls)
-        .and_then(|controls| controls.rules.into_iter().next())
-        .map(|rule| rule.object_ownership.as_str().to_owned());
-    let public_access = aws
-        .call(GET_PUBLIC_ACCESS, || {
-            s3.get_public_access_block().bucket(name).send()
-        })
-        .await;
-    let public_access = absent(public_access, &["NoSuchPublicAccessBlockConfiguration"])?
-        .and_then(|answer| answer.public_access_block_configuration);
-    let policy = aws
-        .call(GET_POLICY, || s3.get_bucket_policy().bucket(name).send())
-        .await;
-    let policy = absent(policy, &["NoSuchBucketPolicy"])?.and_then(|answer| answer.policy);
-    Ok(Some(Bucket {
-        name: name.to_owned(),
-        versioned: versioning.status == Some(BucketVersioningStatus::Enabled),
-        encryption,
-        ownership,
-        public_access_blocked: public_access == Some(no_public_access()),
-        policy,
-    }))
-}
-
-async fn apply(aws: &Aws, change: &Change) -> Result<(), CloudError> {
-    let s3 = aws.s3();
-    match change {
-        Change::Create { bucket } => {
-            let configuration = location(aws);
-            let created = aws
-                .call(CREATE, || {
-                    s3.create_bucket()
-                        .bucket(bucket)
-                        .set_create_bucket_configuration(configuration.clone())
-                        .send()
-                })
-                .await;
-            done_already(created, &["BucketAlreadyOwnedByYou"])?;
-        }
-        Change::KeepVersions { bucket } => {
-            let configuration = VersioningConfiguration::builder()
-                .status(BucketVersioningStatus::Enabled)
-                .build();
-            aws.call(PUT_VERSIONING, || {
-                s3.put_bucket_versioning()
-                    .bucket(bucket)
-                    .versioning_configuration(configuration.clone())
-                    .send()
-            })
-            .await?;
-        }
-        Change::Encrypt { bucket, encryption } => {
-            let configuration = encryption_configuration(*encryption)?;
-            aws.call(PUT_ENCRYPTION, || {
-                s3.put_bucket_encryption()
-                    .bucket(bucket)
-                    .server_side_encryption_configuration(configuration.clone())
-                    .send()
-            })
-            .await?;
-        }
-        Change::OwnObjects { bucket } => {
-            let controls = ownership_controls()?;
-            aws.call(PUT_OWNERSHIP, || {
-                s3.put_bucket_ownership_controls()
-                    .bucket(bucket)
-                    .ownership_controls(controls.clone())
-                    .send()
-            })
-            .await?;
-        }
-        Change::BlockPublicAccess { bucket } => {
-            aws.call(PUT_PUBLIC_ACCESS, || {
-                s3.put_public_access_block()
-                    .bucket(bucket)
-                    .public_access_block_configuration(no_public_access())
-                    .send()
-            })
-            .await?;
-        }
-        Change::SetPolicy { bucket, policy } => {
-            aws.call(PUT_POLICY, || {
-                s3.put_bucket_policy().bucket(bucket).policy(policy).send()
-            })
-            .await?;
-        }
-    }
-    Ok(())
-}
-
-/// Where the bucket is made. S3 takes every Region but us-east-1 by name, and that one only unnamed.
-fn location(aws: &Aws) -> Option<CreateBucketConfiguration> {
-    (aws.region().as_str() != "us-east-1").then(|| {
-        CreateBucketConfiguration::builder()
-            .location_constraint(BucketLocationConstraint::from(aws.region().as_str()))
-            .build()
-    })
-}
-
-fn no_public_access() -> PublicAccessBlockConfiguration {
-    PublicAccessBlockConfiguration::builder()
-        .block_public_acls(true)
-        .ignore_public_acls(true)
-        .block_public_policy(true)
-        .restrict_public_buckets(true)
-        .build()
-}
-
-fn encryption_configuration(
-    encryption: Encryption,
-) -> Result<ServerSideEncryptionConfiguration, CloudError> {
-    let default = ServerSideEncryptionByDefault::builder()
-        .sse_algorithm(encryption.sdk())
-        .build()
-        .map_err(|error| unbuilt(PUT_ENCRYPTION, &error))?;
-    ServerSideEncryptionConfiguration::builder()
-        .rules(
-            ServerSideEncryptionRule::builder()
-                .apply_server_side_encryption_by_default(default)
-                .build(),
-        )
-        .build()
-        .map_err(|error| unbuilt(PUT_ENCRYPTION, &error))
-}
-
-fn ownership_controls() -> Result<OwnershipControls, CloudError> {
-    let rule = OwnershipControlsRule::builder()
-        .object_ownership(ObjectOwnership::BucketOwnerEnforced)
-        .build()
-        .map_err(|error| unbuilt(PUT_OWNERSHIP, &error))?;
-    OwnershipControls::builder()
-        .rules(rule)
-        .build()
-        .map_err(|error| unbuilt(PUT_OWNERSHIP, &error))
-}
-
-fn unbuilt(action: &'static str, error: &dyn fmt::Display) -> CloudError {
-    CloudError::new(CloudErrorKind::Invalid, action, error.to_string())
 }
 
 #[cfg(test)]
