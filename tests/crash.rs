@@ -23,8 +23,10 @@ use uuid::Uuid;
 
 /// Accounts that are asked for.
 const VENDS: usize = 50;
-/// How long the process is killed again and again.
-const KILLING: Duration = Duration::from_secs(40);
+/// How long lives are mostly too short to get anywhere; later ones get on, so that kills meet every phase of a vend.
+const SHORT_LIVES: Duration = Duration::from_secs(30);
+/// After this long the process is left alone.
+const KILLING: Duration = Duration::from_secs(60);
 /// How many times as fast as AWS time passes: `CreateAccount` once in half a second, and an account is made in one.
 const TIME_SCALE: u32 = 20;
 
@@ -71,7 +73,12 @@ async fn every_account_once(database: Database) {
     let started = tokio::time::Instant::now();
     let mut process = serve.start();
     while started.elapsed() < KILLING && governed(&database.store).await < VENDS + 2 {
-        live_a_while(&mut process, &address, &mut random).await;
+        let longest = match (started.elapsed() < SHORT_LIVES, random.random_bool(0.7)) {
+            (true, true) => 800,
+            (true, false) => 3_000,
+            (false, _) => 6_000,
+        };
+        live_a_while(&mut process, &address, longest, &mut random).await;
         process.kill().await;
         kills += 1;
         process = serve.start();
@@ -99,10 +106,12 @@ async fn every_account_once(database: Database) {
     database.remove().await;
 }
 
-/// Lets a process live until some moment: now and then while it starts, mostly while it works.
+/// Lets a process live until some moment: now and then while it starts, mostly while it works, for `longest`
+/// milliseconds at most.
 async fn live_a_while(
     process: &mut Process,
     address: &watch::Sender<Option<SocketAddr>>,
+    longest: u64,
     random: &mut SmallRng,
 ) {
     if random.random_bool(0.1) {
@@ -110,8 +119,6 @@ async fn live_a_while(
         return;
     }
     address.send_replace(Some(process.ready().await));
-    // Mostly short lives, which end in the middle of things, and some that are long enough to get on.
-    let longest = if random.random_bool(0.7) { 800 } else { 3_000 };
     tokio::time::sleep(Duration::from_millis(random.random_range(20..longest))).await;
 }
 
