@@ -261,6 +261,7 @@ async fn create_behind_our_back(world: &World, name: &str, email: &Email) -> Acc
         actions: vending::ACTIONS.iter().copied().collect(),
         reason: "by hand".to_owned(),
         young: false,
+        shared: true,
     };
     let aws = world
         .cloud

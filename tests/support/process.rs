@@ -145,6 +145,11 @@ impl Process {
         String::from_utf8_lossy(log.get(self.begins_at..).unwrap_or_default()).into_owned()
     }
 
+    /// The operating system's number of it.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it still runs")
+    }
+
     /// Where it answers, as soon as it does.
     pub fn address(&self) -> Option<SocketAddr> {
         let log = self.log();

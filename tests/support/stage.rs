@@ -258,6 +258,7 @@ async fn management(world: &World) -> Aws {
         actions: vending::ACTIONS.iter().copied().collect(),
         reason: "test".to_owned(),
         young: false,
+        shared: true,
     };
     world
         .cloud

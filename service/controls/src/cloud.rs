@@ -91,6 +91,8 @@ pub struct Errand {
     pub reason: String,
     /// Whether the account is so new that refusals may only mean *not yet*.
     pub young: bool,
+    /// Whether every replica calls in the account, so that its token buckets are to be divided.
+    pub shared: bool,
 }
 
 impl Cloud {
@@ -147,13 +149,7 @@ impl Cloud {
         } else {
             self.member_credentials(errand).await?
         };
-        Ok(self.aws(
-            &errand.account,
-            &errand.region,
-            credentials,
-            errand.actions.clone(),
-            errand.young,
-        ))
+        Ok(self.aws(errand, credentials))
     }
 
     async fn management_credentials(&self, errand: &Errand) -> Result<Credentials, CloudError> {
@@ -186,16 +182,12 @@ impl Cloud {
                     region: self.0.home_region.clone(),
                     actions: [ASSUME].into(),
                     reason: "assume".to_owned(),
-                    young: false,
+                    // Here it is the account behind the door that may be new.
+                    young: errand.young,
+                    shared: true,
                 };
                 let credentials = self.management_credentials(&doorway).await?;
-                let doorway = self.aws(
-                    &doorway.account,
-                    &doorway.region,
-                    credentials,
-                    doorway.actions.clone(),
-                    errand.young,
-                );
+                let doorway = self.aws(&doorway, credentials);
                 self.assume_with(&doorway, errand, &self.0.roles.execution)
                     .await
             },
@@ -257,29 +249,21 @@ impl Cloud {
         Ok(to_credentials(&credentials))
     }
 
-    fn aws(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        credentials: Credentials,
-        actions: BTreeSet<&'static str>,
-        young: bool,
-    ) -> Aws {
+    fn aws(&self, errand: &Errand, credentials: Credentials) -> Aws {
         let config = self
             .0
             .base
             .to_builder()
-            .region(aws_config::Region::new(region.to_string()))
+            .region(aws_config::Region::new(errand.region.to_string()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
-        let shared = *account == self.0.management_account;
         Aws::new(
             config,
-            account.clone(),
-            region.clone(),
-            actions,
-            young,
-            shared,
+            errand.account.clone(),
+            errand.region.clone(),
+            errand.actions.clone(),
+            errand.young,
+            errand.shared,
             self.0.limiter.clone(),
             self.0.in_flight.clone(),
         )

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use landfall_model::ids::{AccountId, Region};
+use landfall_model::ids::AccountId;
 use landfall_model::place::Place;
 use tokio::sync::OnceCell;
 
@@ -31,7 +31,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// `reason`: the request's or run's id. `young`: whether the target's account is new. `target_actions`: those of
+    /// `reason`: the request's or run's id. `young`: whether the accounts besides the management account may be new. `target_actions`: those of
     /// every control that is about to run on the target; `own_actions`: those of the control that gets this session.
     pub fn new(
         cloud: Cloud,
@@ -67,14 +67,7 @@ impl Session {
     /// The target's own account, in the cell's Region.
     pub async fn target(&self) -> Result<&Aws, CloudError> {
         self.target
-            .get_or_try_init(|| {
-                self.open(
-                    &self.place.account,
-                    &self.place.region,
-                    &self.target_actions,
-                    self.young,
-                )
-            })
+            .get_or_try_init(|| self.open(&self.place.account, &self.target_actions, self.young))
             .await
     }
 
@@ -82,7 +75,7 @@ impl Session {
     pub async fn management(&self) -> Result<&Aws, CloudError> {
         let account = &self.place.organization.management_account;
         self.management
-            .get_or_try_init(|| self.open(account, &self.place.region, &self.own_actions, false))
+            .get_or_try_init(|| self.open(account, &self.own_actions, false))
             .await
     }
 
@@ -93,7 +86,7 @@ impl Session {
             CloudError::not_ready("sts:AssumeRole", "there is no security account yet")
         })?;
         self.security
-            .get_or_try_init(|| self.open(account, &self.place.region, &self.own_actions, false))
+            .get_or_try_init(|| self.open(account, &self.own_actions, self.young))
             .await
     }
 
@@ -104,23 +97,23 @@ impl Session {
             CloudError::not_ready("sts:AssumeRole", "there is no log archive account yet")
         })?;
         self.log_archive
-            .get_or_try_init(|| self.open(account, &self.place.region, &self.own_actions, false))
+            .get_or_try_init(|| self.open(account, &self.own_actions, self.young))
             .await
     }
 
     async fn open(
         &self,
         account: &AccountId,
-        region: &Region,
         actions: &BTreeSet<&'static str>,
         young: bool,
     ) -> Result<Aws, CloudError> {
         let errand = Errand {
             account: account.clone(),
-            region: region.clone(),
+            region: self.place.region.clone(),
             actions: actions.clone(),
             reason: self.reason.clone(),
             young,
+            shared: self.place.organization.owns(account),
         };
         Box::pin(self.cloud.assume(&errand)).await
     }

@@ -129,7 +129,7 @@ impl CloudErrorKind {
                 "Nothing: Landfall tries again once the other change is through."
             }
             CloudErrorKind::AccessDenied => {
-                "Compare Landfall's role and the service control policies with the action that was refused; `landfall doctor` names what is missing."
+                "Compare Landfall's role and the service control policies with the action that was refused."
             }
             CloudErrorKind::Quota => "Ask AWS Support to raise the quota that the message names.",
             CloudErrorKind::Invalid => {

@@ -19,6 +19,17 @@ pub struct Organization {
     pub security_account: Option<AccountId>,
 }
 
+impl Organization {
+    /// Whether an account is the organization's own: work on any target may lead into it.
+    pub fn owns(&self, account: &AccountId) -> bool {
+        let own = [
+            self.log_archive_account.as_ref(),
+            self.security_account.as_ref(),
+        ];
+        self.management_account == *account || own.contains(&Some(account))
+    }
+}
+
 /// One account, or the organization, in one Region.
 #[derive(Clone, Debug)]
 pub struct Place {

@@ -163,6 +163,7 @@ impl Engine {
             actions: vending::ACTIONS.iter().copied().collect(),
             reason: reason.to_owned(),
             young: false,
+            shared: true,
         };
         Ok(self.cloud.assume(&errand).await?)
     }
@@ -217,15 +218,11 @@ impl Engine {
                         .record_creation(lease, &Creation::default())
                         .await?,
                 )?;
-                self.store
-                    .append_event(
-                        &event(
-                            EventKind::StepDone,
-                            "AWS did not make the account; the creation begins anew".to_owned(),
-                        ),
-                        now,
-                    )
-                    .await?;
+                self.note(
+                    lease,
+                    "AWS did not make the account; the creation begins anew".to_owned(),
+                )
+                .await?;
                 Ok(Taken::Over(Pass {
                     due_at: not_before,
                     completed: false,
@@ -234,9 +231,7 @@ impl Engine {
             Step::Adopt(number) => {
                 info!(account = %number, "AWS made account {number}");
                 held(self.store.adopt(lease, &number).await?)?;
-                let sentence = format!("AWS made account {number}");
-                self.store
-                    .append_event(&event(EventKind::StepDone, sentence), now)
+                self.note(lease, format!("AWS made account {number}"))
                     .await?;
                 let entered = event(
                     EventKind::PhaseEntered,
@@ -264,9 +259,7 @@ impl Engine {
                     &to,
                 )
                 .await?;
-                self.store
-                    .append_event(&event(EventKind::StepDone, format!("moved to {to}")), now)
-                    .await?;
+                self.note(lease, format!("moved to {to}")).await?;
                 Ok(Taken::GoOn)
             }
             Step::Fail(failure) => {
@@ -296,6 +289,13 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// A step of vending for the history.
+    async fn note(&self, lease: &Lease, sentence: String) -> Result<(), PassError> {
+        let event = NewEvent::new(lease.target, EventKind::StepDone, sentence);
+        let noted = self.store.record_events(lease, &[event], self.clock.now());
+        held(noted.await?)
     }
 
     /// `CreateAccount`, exactly once: the intent stands in the database before AWS is called, and its id after.
@@ -328,15 +328,7 @@ impl Engine {
                     status_id: Some(status_id),
                 };
                 held(self.store.record_creation(lease, &creation).await?)?;
-                self.store
-                    .append_event(
-                        &NewEvent::new(
-                            lease.target,
-                            EventKind::StepDone,
-                            "AWS is making the account".to_owned(),
-                        ),
-                        now,
-                    )
+                self.note(lease, "AWS is making the account".to_owned())
                     .await?;
                 Ok(Taken::GoOn)
             }
@@ -369,7 +361,6 @@ impl Engine {
             .get(baseline)
             .expect("the landing zone's baselines are checked at start");
         let organization = self.store.cells(TargetId::Organization).await?;
-        let born = account.creation.intended_at.unwrap_or(account.requested_at);
         let number = number_of(account);
         let where_now = match (account.phase, account.purpose) {
             (Phase::Governed, _) | (_, Purpose::LogArchive | Purpose::Security) => unit.clone(),
@@ -387,7 +378,7 @@ impl Engine {
                 organizational_unit: Some(where_now),
                 region: self.landing_zone.home_region.clone(),
             },
-            young: self.clock.now().duration_since(born) < YOUNG,
+            young: self.is_young(account),
             organization_in_sync: organization
                 .into_iter()
                 .filter(|cell| cell.status() == CellStatus::InSync)
@@ -398,6 +389,12 @@ impl Engine {
             own_assets: vec![self.account_asset(account, number).await?],
         };
         self.reconcile_cells(&work, shutdown).await
+    }
+
+    /// Whether an account is so new that AWS's refusals may only mean *not yet*.
+    pub(super) fn is_young(&self, account: &Account) -> bool {
+        let born = account.creation.intended_at.unwrap_or(account.requested_at);
+        self.clock.now().duration_since(born) < YOUNG
     }
 
     async fn account_asset(

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
+use landfall_controls::cloud::Errand;
 use landfall_controls::control::{AnyControl, PlannedChange};
 use landfall_controls::registry;
 use landfall_controls::session::Session;
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span};
 
 use super::journal::{Entry, Journal, Writer};
-use super::{Engine, PassError, chain, clock, held};
+use super::{Engine, PassError, clock, held};
 use crate::store::{Lease, NewEvent};
 
 /// Cells that are due again within this are waited for: giving the lease back and claiming again costs more.
@@ -252,6 +253,7 @@ impl Engine {
             .copied()
             .collect();
         self.hasten(&mut board, work, now);
+        self.enter(work, &actions).await?;
 
         let mut running = FuturesUnordered::new();
         loop {
@@ -323,6 +325,28 @@ impl Engine {
         })
     }
 
+    /// Assumes the role in the account before its cells do: while it cannot be assumed yet, one call finds that out and
+    /// not a hundred.
+    async fn enter(
+        &self,
+        work: &Work<'_>,
+        actions: &BTreeSet<&'static str>,
+    ) -> Result<(), PassError> {
+        if work.lease.target == TargetId::Organization {
+            return Ok(());
+        }
+        let errand = Errand {
+            account: work.place.account.clone(),
+            region: work.place.region.clone(),
+            actions: actions.clone(),
+            reason: work.lease.target.to_string(),
+            young: work.young,
+            shared: work.place.organization.owns(&work.place.account),
+        };
+        Box::pin(self.cloud.assume(&errand)).await?;
+        Ok(())
+    }
+
     /// Makes due what would be due soon, so that an account is looked at as a whole, and what is wanted differently now.
     fn hasten(&self, board: &mut Board<'_>, work: &Work<'_>, now: Timestamp) {
         let soon = now + self.settings.look_every / 10;
@@ -376,7 +400,7 @@ impl Engine {
                     cell.due_at = self.later(&cell, error.kind);
                     let stored = error.to_stored();
                     if last_error.as_ref().map(|e| (e.kind, &e.operation)) != Some((stored.kind, &stored.operation)) {
-                        info!(kind = error.kind.name(), error = %chain(&error), "{} is not done yet", cell.key);
+                        info!(kind = error.kind.name(), %error, "{} is not done yet", cell.key);
                         entry.events.push(event(work, &cell.key, EventKind::Failed, format!("{}: {error}", cell.key)));
                     }
                     cell.error = Some(stored);

@@ -278,7 +278,7 @@ impl Engine {
             }
             Err(PassError::Cloud(error)) => {
                 let delay = error.kind.retry(lease.attempts).delay();
-                info!(kind = error.kind.name(), error = %chain(&error), delay_ms = delay.as_millis(), "the pass stopped; it goes on later");
+                info!(kind = error.kind.name(), %error, delay_ms = delay.as_millis(), "the pass stopped; it goes on later");
                 (
                     now + SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX),
                     false,

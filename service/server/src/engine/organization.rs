@@ -52,7 +52,10 @@ impl Engine {
                 organizational_unit: None,
                 region: self.landing_zone.home_region.clone(),
             },
-            young: false,
+            young: [&log_archive, &security]
+                .into_iter()
+                .flatten()
+                .any(|account| self.is_young(account)),
             organization_in_sync: BTreeSet::new(),
             owner: self.landing_zone.accounts.security.email.to_string(),
             tags: BTreeMap::new(),

@@ -23,10 +23,6 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
         .parse()
         .map_err(|()| "`account` is not an account id".to_owned())?;
     let region = needed("region")?;
-    if text("action") == Some("delete_aggregators") {
-        world.config.aggregators.clear();
-        return Ok(Value::Null);
-    }
     let cell = (world.config.cells.iter_mut())
         .find_map(|((owner, place), cell)| (*owner == account && *place == region).then_some(cell))
         .ok_or("the account never used Config in this Region")?;
@@ -65,6 +61,7 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
                 }
             }
         }
+        "delete_aggregators" => cell.aggregators.clear(),
         action => return Err(format!("Config has no action `{action}`")),
     }
     Ok(Value::Null)

@@ -1,0 +1,243 @@
+//! How long vending takes, as a ratio to what AWS allows.
+//!
+//! The limit is computed in the same run from what awsim simulates: for one account, the time that AWS takes to make it
+//! and its role, and the longest chain of calls of which each needs the one before, at their mean latencies; for many
+//! at once, the pace of `CreateAccount`. The server is the real program in a process of its own, so that its CPU time
+//! can be told from awsim's.
+//!
+//! ```text
+//! cargo build --workspace && cargo run --bin vending-bench
+//! ```
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use awsim::latencies::mean_latency;
+use awsim::world::Settings;
+use awsim::{Options, Sim};
+use jiff::SignedDuration;
+use landfall_tests::database::Database;
+use landfall_tests::process::{Serve, call};
+use serde_json::json;
+
+/// How long AWS takes to make an account in this bench.
+const CREATION: Duration = Duration::from_secs(10);
+
+/// Roles of new accounts can be assumed after 3 to 11 seconds; the middle of that.
+const ROLE_DELAY: Duration = Duration::from_secs(7);
+
+/// The calls of a vend of which each needs the answer of the one before: make and find the account, put it into
+/// quarantine, enter it, make the role that Config needs, set up the recorder, let Security Hub's standards follow, let it
+/// out of quarantine. Everything else happens beside this.
+const CHAIN: &[(&str, &str)] = &[
+    ("organizations", "CreateAccount"),
+    ("organizations", "DescribeCreateAccountStatus"),
+    ("organizations", "ListParents"),
+    ("organizations", "MoveAccount"),
+    ("organizations", "ListParents"),
+    ("sts", "AssumeRole"),
+    ("iam", "GetRole"),
+    ("iam", "CreateServiceLinkedRole"),
+    ("iam", "GetRole"),
+    ("config", "DescribeConfigurationRecorders"),
+    ("config", "DescribeConfigurationRecorderStatus"),
+    ("config", "DescribeDeliveryChannels"),
+    ("config", "PutConfigurationRecorder"),
+    ("config", "PutDeliveryChannel"),
+    ("config", "StartConfigurationRecorder"),
+    ("config", "DescribeConfigurationRecorders"),
+    ("config", "DescribeConfigurationRecorderStatus"),
+    ("config", "DescribeDeliveryChannels"),
+    ("securityhub", "GetEnabledStandards"),
+    ("securityhub", "BatchEnableStandards"),
+    ("securityhub", "GetEnabledStandards"),
+    ("organizations", "ListParents"),
+    ("organizations", "MoveAccount"),
+    ("organizations", "ListParents"),
+];
+
+/// What Organizations allows: three at once, then one every ten seconds.
+const BURST: u32 = 3;
+const PACE: Duration = Duration::from_secs(10);
+
+const MANY: u32 = 20;
+
+struct Bench {
+    sim: Sim,
+    address: std::net::SocketAddr,
+    pid: u32,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let sim = Sim::start(Options {
+        settings: Settings {
+            seed: 1,
+            create_account: SignedDuration::try_from(CREATION)?,
+            time_scale: 1,
+        },
+        latency: true,
+        throttle: true,
+        ..Options::default()
+    })?;
+    let database = Database::sqlite().await;
+    let serve = Serve::new(&sim, database.url());
+    let started = Instant::now();
+    let mut process = serve.start();
+    let address = process.ready().await;
+    println!(
+        "ready after                {:>8.2} s",
+        started.elapsed().as_secs_f64()
+    );
+    let bench = Bench {
+        sim,
+        address,
+        pid: process.id(),
+    };
+
+    let began = Instant::now();
+    bench.vend(1, "first").await?;
+    println!(
+        "bare organization to one governed account {:>8.1} s",
+        began.elapsed().as_secs_f64()
+    );
+    // The organization comes to rest before anything is measured.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+
+    let chain: Duration = CHAIN
+        .iter()
+        .map(|(service, operation)| mean_latency(service, operation))
+        .sum();
+    let limit = CREATION + ROLE_DELAY + chain;
+    bench.measure(1, "one", limit).await?;
+
+    tokio::time::sleep(Duration::from_secs(35)).await;
+    let limit = PACE * (MANY - BURST) + limit;
+    bench.measure(MANY, "many", limit).await?;
+
+    println!(
+        "resident memory of the server {:>8.1} MiB",
+        resident(bench.pid)? / f64::from(1 << 20)
+    );
+    process.stop().await;
+    database.remove().await;
+    Ok(())
+}
+
+impl Bench {
+    async fn measure(&self, accounts: u32, name: &str, limit: Duration) -> anyhow::Result<()> {
+        let (calls, throttled) = self.calls();
+        let cpu = cpu_time(self.pid)?;
+        let began = Instant::now();
+        self.vend(accounts, name).await?;
+        let took = began.elapsed();
+        let cpu = cpu_time(self.pid)? - cpu;
+        let (calls, throttled) = {
+            let now = self.calls();
+            (now.0 - calls, now.1 - throttled)
+        };
+        println!("{accounts} account(s) × 17 Regions");
+        println!(
+            "  took {:.1} s, limit {:.1} s: ratio {:.2}",
+            took.as_secs_f64(),
+            limit.as_secs_f64(),
+            took.as_secs_f64() / limit.as_secs_f64()
+        );
+        println!(
+            "  {calls} calls, {} for each account; throttled {throttled} ({:.2} %)",
+            calls / u64::from(accounts),
+            throttled as f64 * 100.0 / calls as f64
+        );
+        println!(
+            "  {:.2} ms of CPU for each call",
+            cpu.as_secs_f64() * 1_000.0 / calls as f64
+        );
+        Ok(())
+    }
+
+    /// Asks for accounts and waits until all are governed.
+    async fn vend(&self, accounts: u32, name: &str) -> anyhow::Result<()> {
+        let mut waiting = Vec::new();
+        for n in 0..accounts {
+            let body = json!({
+                "name": format!("{name} {n}"), "owner_email": "bench@example.com", "organizational_unit": "Applications/Production",
+                "cost_center": "4711", "environment": "production", "justification": "measured",
+            });
+            let answer = call(self.address, "POST", "/account-requests", None, Some(&body)).await?;
+            ensure!(answer.status == 202, "{answer:?}");
+            waiting.push(
+                answer.body["id"]
+                    .as_str()
+                    .context("the request has an id")?
+                    .to_owned(),
+            );
+        }
+        let deadline = Instant::now() + Duration::from_secs(900);
+        while !waiting.is_empty() {
+            ensure!(
+                Instant::now() < deadline,
+                "{} accounts are not governed",
+                waiting.len()
+            );
+            let mut left = Vec::new();
+            for id in waiting {
+                let answer = call(
+                    self.address,
+                    "GET",
+                    &format!("/account-requests/{id}"),
+                    None,
+                    None,
+                )
+                .await?;
+                match answer.body["phase"].as_str() {
+                    Some("governed") => {}
+                    Some("failed") => anyhow::bail!("{}", answer.body),
+                    _ => left.push(id),
+                }
+            }
+            waiting = left;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Calls so far, and how many of them awsim refused as too many.
+    fn calls(&self) -> (u64, u64) {
+        let calls = self.sim.shared().calls();
+        let mut by_outcome: BTreeMap<&str, u64> = BTreeMap::new();
+        for (kind, count) in calls.counts() {
+            *by_outcome.entry(&kind.outcome).or_default() += count;
+        }
+        let throttled = by_outcome.iter().filter(|(outcome, _)| {
+            ["Throttl", "TooManyRequests", "SlowDown"]
+                .iter()
+                .any(|word| outcome.contains(word))
+        });
+        let throttled = throttled.map(|(_, count)| count).sum();
+        (by_outcome.values().sum(), throttled)
+    }
+}
+
+/// User and system time of a process: fields 14 and 15 of `/proc/PID/stat`, in hundredths of a second.
+fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+fn resident(pid: u32) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("a process has memory")?;
+    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kibibytes * 1024.0)
+}
