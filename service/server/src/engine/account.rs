@@ -294,8 +294,11 @@ impl Engine {
     /// A step of vending for the history.
     async fn note(&self, lease: &Lease, sentence: String) -> Result<(), PassError> {
         let event = NewEvent::new(lease.target, EventKind::StepDone, sentence);
-        let noted = self.store.record_events(lease, &[event], self.clock.now());
-        held(noted.await?)
+        held(
+            self.store
+                .record_events(lease, &[event], self.clock.now())
+                .await?,
+        )
     }
 
     /// `CreateAccount`, exactly once: the intent stands in the database before AWS is called, and its id after.
