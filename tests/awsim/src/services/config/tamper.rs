@@ -10,7 +10,7 @@ use crate::call::AccountId;
 use crate::world::World;
 
 /// Does what `request` says: `action` is `stop_recorder`, `delete_recorder`, `edit_recorder` (to record nothing but
-/// `resource_types`, by default security groups), `delete_channel` or `edit_channel` (to another `bucket`, `prefix` or
+/// `resource_types`, by default security groups), `delete_aggregators`, `delete_channel` or `edit_channel` (to another `bucket`, `prefix` or
 /// `frequency`); `account` and `region` name whose.
 ///
 /// # Errors
@@ -27,6 +27,7 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
         .find_map(|((owner, place), cell)| (*owner == account && *place == region).then_some(cell))
         .ok_or("the account never used Config in this Region")?;
     match needed("action")? {
+        "delete_aggregators" => cell.aggregators.clear(),
         "stop_recorder" => recorder(cell)?.stop(now),
         "delete_recorder" => {
             recorder(cell)?;
