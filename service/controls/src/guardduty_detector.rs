@@ -274,6 +274,10 @@ async fn apply_in_account(aws: &Aws, change: &Change) -> Result<(), CloudError> 
             finding_publishing_frequency,
             features,
         } => {
+            // A second detector is refused with the code of any bad request.
+            if detector_of(aws).await?.is_some() {
+                return Ok(());
+            }
             let frequency = FindingPublishingFrequency::from(finding_publishing_frequency.as_str());
             let created = aws.call(CREATE, || {
                 guardduty
