@@ -3,6 +3,7 @@
 use landfall_controls::control::AnyControl;
 use landfall_controls::registry;
 use landfall_model::cloud_error::CloudErrorKind;
+use landfall_model::ids::{Email, Region};
 use landfall_tests::stage::Stage;
 use landfall_tests::world::{LANDING_ZONE, World};
 use serde_json::json;
@@ -18,6 +19,18 @@ async fn by_invitation() -> Stage {
     );
     assert_ne!(zone, LANDING_ZONE);
     Stage::new(World::with(&zone).await).await
+}
+
+/// Looks and applies until an error that time does not heal.
+async fn first_lasting_error(stage: &Stage, control: &dyn AnyControl, region: &Region) -> String {
+    for _ in 0..600 {
+        match stage.look_and_apply(control, region, 1).await {
+            Err(error) if error.kind == CloudErrorKind::Invalid => return error.to_string(),
+            Ok(0) => panic!("it got in sync"),
+            Ok(_) | Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
+        }
+    }
+    panic!("it never says what is wrong");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,6 +59,22 @@ async fn an_invited_account_accepts_and_both_sides_say_so() {
         assert_eq!(accepted, Some(&2), "once in each Region: {calls:?}");
     }
     stage.world.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_email_is_named_and_a_corrected_one_accepted() {
+    let mut stage = by_invitation().await;
+    let control = control("guardduty.membership");
+    stage.converge_before(control).await;
+    let region = stage.world.zone.home_region.clone();
+    let right = stage.email.clone();
+    stage.email = "aws+someone-else@example.com"
+        .parse::<Email>()
+        .expect("an e-mail");
+    let error = first_lasting_error(&stage, control, &region).await;
+    assert!(error.contains("aws+someone-else@example.com"), "{error}");
+    stage.email = right;
+    stage.converge(control, &region).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

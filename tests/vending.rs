@@ -13,13 +13,27 @@ use serde_json::json;
 
 async fn in_phase(store: &Store, account: &Account, phase: Phase) -> Account {
     let reached = soon(async || {
-        let account = store.account(account.id).await.expect("the store answers").expect("it is there");
-        assert!(account.phase == phase || !account.phase.is_final(), "{:?}: {:?}", account.phase, account.failure);
+        let account = store
+            .account(account.id)
+            .await
+            .expect("the store answers")
+            .expect("it is there");
+        assert!(
+            account.phase == phase || !account.phase.is_final(),
+            "{:?}: {:?}",
+            account.phase,
+            account.failure
+        );
         (account.phase == phase).then_some(account)
     });
     match reached.await {
         Some(account) => account,
-        None => panic!("{} never gets {}:\n{}", account.request.name, phase.name(), state_of(store).await),
+        None => panic!(
+            "{} never gets {}:\n{}",
+            account.request.name,
+            phase.name(),
+            state_of(store).await
+        ),
     }
 }
 

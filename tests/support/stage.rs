@@ -28,7 +28,8 @@ pub struct Stage {
     pub world: World,
     organization: Arc<Organization>,
     pub account: AccountId,
-    email: Email,
+    /// The root e-mail that Landfall believes the account to have.
+    pub email: Email,
 }
 
 impl Stage {
