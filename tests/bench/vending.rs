@@ -9,6 +9,8 @@
 //! cargo build --workspace && cargo run --bin vending-bench
 //! ```
 
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

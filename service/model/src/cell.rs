@@ -218,7 +218,7 @@ mod tests {
                 "unknown",
                 Cell {
                     known: false,
-                    drift: drift.clone(),
+                    drift,
                     attempts: 1,
                     ..looked.clone()
                 },

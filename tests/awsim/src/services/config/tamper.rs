@@ -62,7 +62,6 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
                 }
             }
         }
-        "delete_aggregators" => cell.aggregators.clear(),
         action => return Err(format!("Config has no action `{action}`")),
     }
     Ok(Value::Null)
