@@ -290,7 +290,7 @@ mod tests {
                 Some((
                     Settings {
                         log_file_validation: false,
-                        ..wanted.clone()
+                        ..wanted
                     },
                     true,
                 )),

@@ -239,7 +239,7 @@ mod tests {
                 true,
                 Some(Aggregator {
                     role_arn: None,
-                    ..right.clone()
+                    ..right
                 }),
                 vec![aggregate()],
             ),
