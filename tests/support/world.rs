@@ -64,11 +64,7 @@ impl World {
             .expect("the landing zone is right");
         let catalogue = Catalogue::load(&zone, None, None)
             .expect("the embedded baselines and policies are right");
-        let access = Access {
-            endpoint_url: Some(sim.url()),
-            credentials: Some((MANAGEMENT_ACCESS_KEY.to_owned(), "any".to_owned())),
-        };
-        let cloud = Cloud::open(&zone, 128, access).await;
+        let cloud = open(&sim, &zone).await;
         World {
             sim,
             zone: Arc::new(zone),
@@ -79,11 +75,7 @@ impl World {
 
     /// The same AWS seen by a process that was just started.
     pub async fn fresh_cloud(&self) -> Cloud {
-        let access = Access {
-            endpoint_url: Some(self.sim.url()),
-            credentials: Some((MANAGEMENT_ACCESS_KEY.to_owned(), "any".to_owned())),
-        };
-        Cloud::open(&self.zone, 128, access).await
+        open(&self.sim, &self.zone).await
     }
 
     /// Calls so far that may have changed something, by `service:Operation`; assuming roles does not count.
@@ -125,6 +117,17 @@ impl World {
             calls.mistakes()
         );
     }
+}
+
+/// The way to a simulated AWS whose time is shortened.
+async fn open(sim: &Sim, zone: &LandingZone) -> Cloud {
+    let access = Access {
+        endpoint_url: Some(sim.url()),
+        credentials: Some((MANAGEMENT_ACCESS_KEY.to_owned(), "any".to_owned())),
+    };
+    let cloud = Cloud::open(zone, 128, access).await;
+    cloud.limiter().hasten(TIME_SCALE);
+    cloud
 }
 
 /// An engine at work on a world.
