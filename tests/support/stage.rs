@@ -285,7 +285,10 @@ async fn create(world: &World, aws: &Aws, name: &str, email: &Email) -> AccountI
             .await
             .expect("the status can be read")
         {
-            Sighting::Exists(account) => return account,
+            Sighting::Exists(account) => {
+                role_reaches(world, &account).await;
+                return account;
+            }
             Sighting::InProgress => tokio::time::sleep(Duration::from_millis(5)).await,
             other => panic!("{name} was not made: {other:?}"),
         }
@@ -294,4 +297,23 @@ async fn create(world: &World, aws: &Aws, name: &str, email: &Email) -> AccountI
             "{name} takes too long"
         );
     }
+}
+
+/// Waits until the role of a new account can be assumed, which takes AWS some seconds.
+async fn role_reaches(world: &World, account: &AccountId) {
+    let errand = Errand {
+        account: account.clone(),
+        region: world.zone.home_region.clone(),
+        actions: ["sts:GetCallerIdentity"].into(),
+        reason: "test".to_owned(),
+        young: true,
+        shared: false,
+    };
+    for _ in 0..600 {
+        if world.cloud.assume(&errand).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("the role of {account} can never be assumed");
 }
