@@ -71,7 +71,7 @@ pub fn operation<'a>(model: &'a Model, request: &Request) -> Result<&'a Operatio
 }
 
 /// The operation's input under the model's member names, each member of the model's type.
-/// Whether it keeps the model's other rules is for [`validate`](super::validate) to say.
+/// Whether it keeps the model's other rules is for [`validate`](super::validate()) to say.
 pub fn decode(model: &Model, operation: &Operation, request: &Request) -> Result<Value, AwsError> {
     let decoded = match model.protocol {
         Protocol::Json => match model.structure(operation.input) {
