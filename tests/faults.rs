@@ -17,7 +17,7 @@ use landfall_model::ids::{AccountId, Email, TargetId};
 use landfall_server::engine::clock::{Clock, SystemClock};
 use landfall_server::store::{Account, AccountFilter, Store};
 use landfall_tests::database::Database;
-use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in};
+use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
 use serde_json::json;
 
 /// Faults do not depend on how many Regions there are.
@@ -55,12 +55,20 @@ async fn now(store: &Store, account: &Account) -> Account {
 }
 
 async fn governed(store: &Store, account: &Account) -> Account {
-    eventually(&format!("{} governed", account.request.name), async || {
+    let governed = soon(async || {
         let account = now(store, account).await;
         assert!(!account.phase.is_final(), "{:?}", account.failure);
         (account.phase == Phase::Governed).then_some(account)
     })
-    .await
+    .await;
+    match governed {
+        Some(account) => account,
+        None => panic!(
+            "{} was never governed:\n{}",
+            account.request.name,
+            state_of(store).await
+        ),
+    }
 }
 
 async fn failed(store: &Store, account: &Account) -> Account {

@@ -16,9 +16,16 @@ use landfall_model::ids::Region;
 use landfall_tests::stage::{ELSEWHERE, Stage};
 use serde_json::{Value, json};
 
-/// Runs a law on every control.
+/// Runs a law on every control, or on the one that `LAWS_FOR` names.
 async fn for_every_control(law: impl AsyncFn(&'static dyn AnyControl)) {
+    let only = std::env::var("LAWS_FOR").ok();
     for control in registry::controls().values() {
+        if only
+            .as_ref()
+            .is_some_and(|only| only != control.descriptor().id.as_str())
+        {
+            continue;
+        }
         eprintln!("{}", control.descriptor().id);
         Box::pin(law(control.as_ref())).await;
     }

@@ -114,6 +114,11 @@ impl CloudError {
             .is_some_and(|code| codes.contains(&code))
     }
 
+    /// Whether AWS's message holds these words: for services that tell their refusals apart in no other way.
+    pub fn says(&self, words: &str) -> bool {
+        self.message.contains(words)
+    }
+
     /// The error as it is remembered.
     pub fn to_stored(&self) -> StoredError {
         let message = match &self.code {

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
+use crate::guardduty::{CREATE_DETECTOR, LIST_DETECTORS, create_detector, detector_of};
 use crate::session::Session;
 
 pub(crate) struct GuardDutyDetector;
@@ -101,9 +102,7 @@ impl fmt::Display for Change {
     }
 }
 
-const LIST: &str = "guardduty:ListDetectors";
 const GET: &str = "guardduty:GetDetector";
-const CREATE: &str = "guardduty:CreateDetector";
 const UPDATE: &str = "guardduty:UpdateDetector";
 /// The first detector of an account makes GuardDuty's own role.
 const CREATE_ROLE: &str = "iam:CreateServiceLinkedRole";
@@ -116,9 +115,9 @@ impl Control for GuardDutyDetector {
     const TITLE: &'static str = "GuardDuty detects threats";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[
-        LIST,
+        LIST_DETECTORS,
         GET,
-        CREATE,
+        CREATE_DETECTOR,
         CREATE_ROLE,
         UPDATE,
         GET_ADMINISTRATOR,
@@ -257,16 +256,6 @@ impl Control for GuardDutyDetector {
     }
 }
 
-/// The account's detector in the Region: there is at most one.
-pub(crate) async fn detector_of(aws: &Aws) -> Result<Option<String>, CloudError> {
-    let guardduty = aws.guardduty();
-    let ids = aws
-        .call(LIST, || guardduty.list_detectors().send())
-        .await?
-        .detector_ids;
-    Ok(ids.unwrap_or_default().into_iter().next())
-}
-
 async fn apply_in_account(aws: &Aws, change: &Change) -> Result<(), CloudError> {
     let guardduty = aws.guardduty();
     match change {
@@ -274,20 +263,13 @@ async fn apply_in_account(aws: &Aws, change: &Change) -> Result<(), CloudError> 
             finding_publishing_frequency,
             features,
         } => {
-            // A second detector is refused with the code of any bad request.
-            if detector_of(aws).await?.is_some() {
-                return Ok(());
-            }
             let frequency = FindingPublishingFrequency::from(finding_publishing_frequency.as_str());
-            let created = aws.call(CREATE, || {
-                guardduty
-                    .create_detector()
-                    .enable(true)
-                    .finding_publishing_frequency(frequency.clone())
-                    .set_features(Some(enabled(features)))
-                    .send()
-            });
-            created.await.map(drop)
+            let detector = guardduty
+                .create_detector()
+                .enable(true)
+                .finding_publishing_frequency(frequency)
+                .set_features(Some(enabled(features)));
+            create_detector(aws, &detector).await
         }
         Change::Enable { id } => aws
             .call(UPDATE, || {
@@ -333,7 +315,7 @@ async fn apply_as_administrator(session: &Session, change: &Change) -> Result<()
     let account = session.place().account.as_str();
     let Some(id) = detector_of(aws).await? else {
         return Err(CloudError::not_ready(
-            LIST,
+            LIST_DETECTORS,
             "the security account has no detector in this Region yet",
         ));
     };

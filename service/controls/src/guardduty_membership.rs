@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
-use crate::guardduty_detector::detector_of;
+use crate::guardduty::detector_of;
 use crate::membership::{self, Change, Desired, Listed, Observed, check_processed};
 use crate::session::Session;
 

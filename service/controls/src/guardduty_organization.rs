@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
+use crate::guardduty::{CREATE_DETECTOR, LIST_DETECTORS, create_detector, detector_of};
 use crate::session::Session;
 
 pub(crate) struct GuardDutyOrganization;
@@ -105,9 +106,7 @@ impl fmt::Display for Change {
 
 const LIST_ADMINISTRATORS: &str = "guardduty:ListOrganizationAdminAccounts";
 const DESIGNATE: &str = "guardduty:EnableOrganizationAdminAccount";
-const LIST: &str = "guardduty:ListDetectors";
 const GET: &str = "guardduty:GetDetector";
-const CREATE: &str = "guardduty:CreateDetector";
 const UPDATE: &str = "guardduty:UpdateDetector";
 const DESCRIBE: &str = "guardduty:DescribeOrganizationConfiguration";
 const CONFIGURE: &str = "guardduty:UpdateOrganizationConfiguration";
@@ -121,9 +120,9 @@ impl Control for GuardDutyOrganization {
     const ACTIONS: &'static [&'static str] = &[
         LIST_ADMINISTRATORS,
         DESIGNATE,
-        LIST,
+        LIST_DETECTORS,
         GET,
-        CREATE,
+        CREATE_DETECTOR,
         UPDATE,
         DESCRIBE,
         CONFIGURE,
@@ -217,7 +216,11 @@ impl Control for GuardDutyOrganization {
 
     async fn apply(aws: &Session, change: &Change) -> Result<(), CloudError> {
         match change {
-            Change::CreateDetector => create_detector(aws.security().await?).await,
+            Change::CreateDetector => {
+                let aws = aws.security().await?;
+                let detector = aws.guardduty().create_detector().enable(true);
+                create_detector(aws, &detector).await
+            }
             Change::EnableDetector { id } => {
                 let aws = aws.security().await?;
                 let guardduty = aws.guardduty();
@@ -244,14 +247,10 @@ impl Control for GuardDutyOrganization {
 
 /// The account's detector; it has at most one in a Region.
 async fn detector(aws: &Aws) -> Result<Option<Detector>, CloudError> {
-    let guardduty = aws.guardduty();
-    let ids = aws
-        .call(LIST, || guardduty.list_detectors().send())
-        .await?
-        .detector_ids;
-    let Some(id) = ids.unwrap_or_default().into_iter().next() else {
+    let Some(id) = detector_of(aws).await? else {
         return Ok(None);
     };
+    let guardduty = aws.guardduty();
     let found = aws
         .call(GET, || guardduty.get_detector().detector_id(&id).send())
         .await?;
@@ -320,16 +319,6 @@ async fn organization(aws: &Aws, detector: &str) -> Result<Organization, CloudEr
             });
         }
     }
-}
-
-/// A second detector is refused with the code of any bad request, so that what is there is asked for first.
-async fn create_detector(aws: &Aws) -> Result<(), CloudError> {
-    if detector(aws).await?.is_none() {
-        let guardduty = aws.guardduty();
-        aws.call(CREATE, || guardduty.create_detector().enable(true).send())
-            .await?;
-    }
-    Ok(())
 }
 
 /// GuardDuty refuses what is done already, and what another Region is just doing, with the code of any bad request.

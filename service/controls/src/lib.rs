@@ -23,6 +23,7 @@ mod cloudtrail_trail;
 mod config_aggregator;
 mod config_recorder;
 mod finding_aggregator;
+mod guardduty;
 mod guardduty_detector;
 mod guardduty_membership;
 mod guardduty_organization;

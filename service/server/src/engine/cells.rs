@@ -9,19 +9,19 @@ use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use landfall_controls::cloud::Errand;
 use landfall_controls::control::{AnyControl, PlannedChange};
-use landfall_controls::registry;
 use landfall_controls::session::Session;
 use landfall_model::asset::Asset;
 use landfall_model::baseline::Baseline;
 use landfall_model::cell::{Cell, CellKey, CellStatus};
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::event::EventKind;
-use landfall_model::ids::{ControlId, Region, Revision, TargetId};
+use landfall_model::ids::TargetId;
 use landfall_model::place::Place;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span};
 
+use super::board::{Board, Slot};
 use super::journal::{Entry, Journal, Writer};
 use super::{Engine, PassError, clock, held};
 use crate::store::{Lease, NewEvent};
@@ -53,154 +53,6 @@ pub(super) struct CellsPass {
     pub(super) all_in_sync: bool,
     /// When the first of them is worth looking at again.
     pub(super) due_at: Timestamp,
-}
-
-/// A cell of this pass.
-struct Slot<'a> {
-    control: &'static dyn AnyControl,
-    parameters: &'a Value,
-    cell: Cell,
-    running: bool,
-}
-
-impl Slot<'_> {
-    fn in_sync(&self) -> bool {
-        !self.running && self.cell.status() == CellStatus::InSync
-    }
-}
-
-/// All cells of a target, by key.
-struct Board<'a> {
-    slots: BTreeMap<CellKey, Slot<'a>>,
-    home: Region,
-    organization_in_sync: &'a BTreeSet<CellKey>,
-}
-
-impl<'a> Board<'a> {
-    /// The cells that the baseline wants, with what is remembered of them.
-    fn new(work: &'a Work<'_>, stored: Vec<Cell>, now: Timestamp) -> (Self, Vec<CellKey>) {
-        let mut stored: BTreeMap<CellKey, Cell> = stored
-            .into_iter()
-            .map(|cell| (cell.key.clone(), cell))
-            .collect();
-        let zone = &work.place.landing_zone;
-        let for_organization = work.lease.target == TargetId::Organization;
-        let mut slots = BTreeMap::new();
-        for (id, parameters) in &work.baseline.controls {
-            let control = registry::control(id)
-                .expect("baselines are checked against the registry when they are read");
-            let scope = control.descriptor().scope;
-            if scope.is_organization() != for_organization {
-                continue;
-            }
-            let regions = if scope.is_regional() {
-                zone.governed_regions.as_slice()
-            } else {
-                std::slice::from_ref(&zone.home_region)
-            };
-            for region in regions {
-                let key = CellKey {
-                    region: region.clone(),
-                    control: id.clone(),
-                };
-                let cell = stored
-                    .remove(&key)
-                    .unwrap_or_else(|| Cell::unseen(key.clone(), Revision::of(b""), now));
-                slots.insert(
-                    key,
-                    Slot {
-                        control,
-                        parameters,
-                        cell,
-                        running: false,
-                    },
-                );
-            }
-        }
-        let left_over = stored.into_keys().collect();
-        (
-            Board {
-                slots,
-                home: zone.home_region.clone(),
-                organization_in_sync: &work.organization_in_sync,
-            },
-            left_over,
-        )
-    }
-
-    /// The first control that a cell still has to wait for.
-    fn waits_for(&self, key: &CellKey) -> Option<ControlId> {
-        let descriptor = self.slots[key].control.descriptor();
-        let other_region_first = descriptor.first_region_alone
-            && key.region != self.home
-            && !self.satisfied(&CellKey {
-                region: self.home.clone(),
-                ..key.clone()
-            });
-        if other_region_first {
-            return Some(key.control.clone());
-        }
-        let after = |id: &&ControlId| {
-            let Some(before) = registry::control(id) else {
-                return false;
-            };
-            let region = if before.descriptor().scope.is_regional() {
-                key.region.clone()
-            } else {
-                self.home.clone()
-            };
-            let before_key = CellKey {
-                region,
-                control: (*id).clone(),
-            };
-            let same_target =
-                before.descriptor().scope.is_organization() == descriptor.scope.is_organization();
-            !if same_target {
-                self.satisfied(&before_key)
-            } else {
-                self.organization_in_sync.contains(&before_key)
-            }
-        };
-        descriptor.after.iter().find(after).cloned()
-    }
-
-    /// Whether a cell of this target is in sync, or is not wanted at all.
-    fn satisfied(&self, key: &CellKey) -> bool {
-        self.slots.get(key).is_none_or(Slot::in_sync)
-    }
-
-    /// Cells to begin now: due, at rest, and with nothing to wait for.
-    fn ready(&mut self, now: Timestamp) -> Vec<CellKey> {
-        let due: Vec<CellKey> = self
-            .slots
-            .iter()
-            .filter(|(_, slot)| !slot.running && slot.cell.due_at <= now)
-            .map(|(key, _)| key.clone())
-            .collect();
-        let mut ready = Vec::new();
-        for key in due {
-            let waits_for = self.waits_for(&key);
-            let slot = self
-                .slots
-                .get_mut(&key)
-                .expect("the key comes from the board");
-            slot.cell.waiting_for = waits_for;
-            if slot.cell.waiting_for.is_none() {
-                slot.running = true;
-                ready.push(key);
-            }
-        }
-        ready
-    }
-
-    /// When the next cell that waits for nothing but time is due.
-    fn next_due(&self) -> Option<Timestamp> {
-        self.slots
-            .values()
-            .filter(|slot| !slot.running && slot.cell.waiting_for.is_none())
-            .map(|slot| slot.cell.due_at)
-            .min()
-    }
 }
 
 impl Engine {

@@ -18,10 +18,11 @@
 //!   pass, since another `AssumeRole` costs more; one that needs longer gives the lease back.
 //! * **Retries live in two places**: `Aws::call` repeats what AWS throttled, and a cell's `due_at` brings back everything else.
 //!
-//! `account` and `organization` say what a pass does with their kind of target, `cells` is the part that they share,
-//! `journal` writes down what happens.
+//! `account` and `organization` say what a pass does with their kind of target, `cells` is the part that they share
+//! (on a `board`), `journal` writes down what happens.
 
 mod account;
+mod board;
 mod cells;
 pub mod clock;
 mod journal;

@@ -1,0 +1,164 @@
+//! The board of a pass: which cells there are, which may begin now, and which wait for which.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use landfall_controls::control::AnyControl;
+use landfall_controls::registry;
+use landfall_model::cell::{Cell, CellKey, CellStatus};
+use landfall_model::ids::{ControlId, Region, Revision, TargetId};
+use serde_json::Value;
+
+use super::cells::Work;
+
+/// A cell of this pass.
+pub(super) struct Slot<'a> {
+    pub(super) control: &'static dyn AnyControl,
+    pub(super) parameters: &'a Value,
+    pub(super) cell: Cell,
+    pub(super) running: bool,
+}
+
+impl Slot<'_> {
+    pub(super) fn in_sync(&self) -> bool {
+        !self.running && self.cell.status() == CellStatus::InSync
+    }
+}
+
+/// All cells of a target, by key.
+pub(super) struct Board<'a> {
+    pub(super) slots: BTreeMap<CellKey, Slot<'a>>,
+    home: Region,
+    organization_in_sync: &'a BTreeSet<CellKey>,
+}
+
+impl<'a> Board<'a> {
+    /// The cells that the baseline wants, with what is remembered of them.
+    pub(super) fn new(
+        work: &'a Work<'_>,
+        stored: Vec<Cell>,
+        now: Timestamp,
+    ) -> (Self, Vec<CellKey>) {
+        let mut stored: BTreeMap<CellKey, Cell> = stored
+            .into_iter()
+            .map(|cell| (cell.key.clone(), cell))
+            .collect();
+        let zone = &work.place.landing_zone;
+        let for_organization = work.lease.target == TargetId::Organization;
+        let mut slots = BTreeMap::new();
+        for (id, parameters) in &work.baseline.controls {
+            let control = registry::control(id)
+                .expect("baselines are checked against the registry when they are read");
+            let scope = control.descriptor().scope;
+            if scope.is_organization() != for_organization {
+                continue;
+            }
+            let regions = if scope.is_regional() {
+                zone.governed_regions.as_slice()
+            } else {
+                std::slice::from_ref(&zone.home_region)
+            };
+            for region in regions {
+                let key = CellKey {
+                    region: region.clone(),
+                    control: id.clone(),
+                };
+                let cell = stored
+                    .remove(&key)
+                    .unwrap_or_else(|| Cell::unseen(key.clone(), Revision::of(b""), now));
+                slots.insert(
+                    key,
+                    Slot {
+                        control,
+                        parameters,
+                        cell,
+                        running: false,
+                    },
+                );
+            }
+        }
+        let left_over = stored.into_keys().collect();
+        (
+            Board {
+                slots,
+                home: zone.home_region.clone(),
+                organization_in_sync: &work.organization_in_sync,
+            },
+            left_over,
+        )
+    }
+
+    /// The first control that a cell still has to wait for.
+    fn waits_for(&self, key: &CellKey) -> Option<ControlId> {
+        let descriptor = self.slots[key].control.descriptor();
+        let other_region_first = descriptor.first_region_alone
+            && key.region != self.home
+            && !self.satisfied(&CellKey {
+                region: self.home.clone(),
+                ..key.clone()
+            });
+        if other_region_first {
+            return Some(key.control.clone());
+        }
+        let after = |id: &&ControlId| {
+            let Some(before) = registry::control(id) else {
+                return false;
+            };
+            let region = if before.descriptor().scope.is_regional() {
+                key.region.clone()
+            } else {
+                self.home.clone()
+            };
+            let before_key = CellKey {
+                region,
+                control: (*id).clone(),
+            };
+            let same_target =
+                before.descriptor().scope.is_organization() == descriptor.scope.is_organization();
+            !if same_target {
+                self.satisfied(&before_key)
+            } else {
+                self.organization_in_sync.contains(&before_key)
+            }
+        };
+        descriptor.after.iter().find(after).cloned()
+    }
+
+    /// Whether a cell of this target is in sync, or is not wanted at all.
+    fn satisfied(&self, key: &CellKey) -> bool {
+        self.slots.get(key).is_none_or(Slot::in_sync)
+    }
+
+    /// Cells to begin now: due, at rest, and with nothing to wait for.
+    pub(super) fn ready(&mut self, now: Timestamp) -> Vec<CellKey> {
+        let due: Vec<CellKey> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| !slot.running && slot.cell.due_at <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
+        let mut ready = Vec::new();
+        for key in due {
+            let waits_for = self.waits_for(&key);
+            let slot = self
+                .slots
+                .get_mut(&key)
+                .expect("the key comes from the board");
+            slot.cell.waiting_for = waits_for;
+            if slot.cell.waiting_for.is_none() {
+                slot.running = true;
+                ready.push(key);
+            }
+        }
+        ready
+    }
+
+    /// When the next cell that waits for nothing but time is due.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.slots
+            .values()
+            .filter(|slot| !slot.running && slot.cell.waiting_for.is_none())
+            .map(|slot| slot.cell.due_at)
+            .min()
+    }
+}
