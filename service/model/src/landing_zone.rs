@@ -306,17 +306,6 @@ impl LandingZone {
         let content = serde_json::to_vec(self).expect("a landing zone is plain data");
         Revision::of(&content)
     }
-
-    /// Words that stand for lists in SCP documents.
-    pub fn tokens(&self) -> BTreeMap<&'static str, Vec<String>> {
-        BTreeMap::from([(
-            "${governed_regions}",
-            self.governed_regions
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        )])
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ use crate::landing_zone::{LandingZone, SettingsError};
 /// is never touched.
 pub const PREFIX: &str = "landfall-";
 
+/// Words of documents that the landing zone fills in. Without a colon they are no policy variables of AWS's.
+const GOVERNED_REGIONS: &str = "${governed_regions}";
+const EXECUTION_ROLE: &str = "${execution_role}";
+
 /// AWS's own policy, attached to everything as soon as SCPs are on.
 pub const FULL_AWS_ACCESS: &str = "FullAWSAccess";
 
@@ -147,23 +151,69 @@ impl ScpSet {
     }
 }
 
-/// Puts the landing zone's lists where a document names them: an element `"${governed_regions}"` becomes the Regions.
+/// Puts the landing zone's words where a document names them: an element `"${governed_regions}"` becomes the Regions,
+/// `${execution_role}` within a text the role's name.
 fn expand(value: &mut Value, zone: &LandingZone) {
     match value {
         Value::Array(items) => {
-            let tokens = zone.tokens();
-            *items = std::mem::take(items)
-                .into_iter()
-                .flat_map(
-                    |item| match item.as_str().and_then(|word| tokens.get(word)) {
-                        Some(list) => list.iter().cloned().map(Value::String).collect(),
-                        None => vec![item],
-                    },
-                )
-                .collect();
+            let expanded = std::mem::take(items).into_iter().flat_map(|item| {
+                if item == GOVERNED_REGIONS {
+                    let regions = zone.governed_regions.iter();
+                    regions.map(|region| region.as_str().into()).collect()
+                } else {
+                    vec![item]
+                }
+            });
+            *items = expanded.collect();
             items.iter_mut().for_each(|item| expand(item, zone));
         }
         Value::Object(members) => members.values_mut().for_each(|member| expand(member, zone)),
+        Value::String(text) if text.contains(EXECUTION_ROLE) => {
+            *text = text.replace(EXECUTION_ROLE, &zone.roles.execution);
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ZONE: &str = include_str!("../../../deploy/landing-zone.toml");
+
+    fn parse(zone: &str, document: &str) -> Result<ScpSet, SettingsError> {
+        let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
+        ScpSet::parse(
+            &("attachments.toml".to_owned(), "root = [\"one\"]".to_owned()),
+            &[("scp/one.json".to_owned(), document.to_owned())],
+            &zone,
+            ScpLimits::default(),
+        )
+    }
+
+    fn deny(word: &str) -> String {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"One","Effect":"Deny","Action":"*","Resource":"*",
+            "Condition":{{"ArnNotLike":{{"aws:PrincipalArn":"arn:aws:iam::*:role/{word}"}},
+            "StringNotEquals":{{"aws:RequestedRegion":["${{governed_regions}}"]}}}}}}]}}"#
+        )
+    }
+
+    #[test]
+    fn the_landing_zone_s_words_are_filled_in() {
+        let zone = ZONE.replace("LandfallExecution", "Caretaker");
+        let set = parse(&zone, &deny("${execution_role}")).unwrap();
+        let document = &set.documents["landfall-one"];
+        assert!(document.contains("role/Caretaker\""), "{document}");
+        assert!(
+            document.contains(r#"["us-east-1","us-east-2","#),
+            "{document}"
+        );
+    }
+
+    #[test]
+    fn a_word_that_nobody_knows_is_refused() {
+        let error = parse(ZONE, &deny("${exection_role}")).unwrap_err();
+        assert!(error.rule.contains("exection_role"), "{error}");
     }
 }

@@ -94,7 +94,9 @@ fn policies() -> BTreeMap<String, Policy> {
     names(&folder(), "json")
         .into_iter()
         .map(|name| {
-            let filled_in = text(&name).replace(r#""${governed_regions}""#, GOVERNED_REGIONS);
+            let filled_in = text(&name)
+                .replace(r#""${governed_regions}""#, GOVERNED_REGIONS)
+                .replace("${execution_role}", "LandfallExecution");
             let policy =
                 Policy::parse(&filled_in).unwrap_or_else(|error| panic!("{name}: {error}"));
             (name, policy)
