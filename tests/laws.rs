@@ -237,6 +237,8 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
             for setting in ["multi_region", "validation", "global_events", "organization"] {
                 all.push(json!({ "service": "cloudtrail", "action": "edit_trail", setting: false }));
             }
+            let some = json!([{ "ReadWriteType": "WriteOnly" }]);
+            all.push(json!({ "service": "cloudtrail", "action": "edit_selectors", "event_selectors": some }));
             all
         }
         "config.aggregator" => each("config", &security, &["delete_aggregators"]),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use aws_sdk_cloudtrail::operation::get_event_selectors::GetEventSelectorsOutput;
+use aws_sdk_cloudtrail::types::{AdvancedEventSelector, EventSelector, ReadWriteType};
 use landfall_model::asset::Asset;
 use landfall_model::control::Scope;
 use landfall_model::place::Place;
@@ -32,6 +34,8 @@ pub(crate) struct Observed {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Trail {
     settings: Settings,
+    /// Whether its event selectors let all management events through.
+    management_events: bool,
     logging: bool,
 }
 
@@ -64,6 +68,7 @@ impl Settings {
 pub(crate) enum Change {
     Create { bucket: String },
     Update { bucket: String },
+    RecordManagementEvents,
     StartLogging,
 }
 
@@ -77,6 +82,9 @@ impl fmt::Display for Change {
                 f,
                 "make the trail record the whole organization in every Region, validated, to {bucket}"
             ),
+            Change::RecordManagementEvents => {
+                f.write_str("make the trail record all management events, and nothing else")
+            }
             Change::StartLogging => f.write_str("start the organization trail's logging"),
         }
     }
@@ -84,6 +92,8 @@ impl fmt::Display for Change {
 
 const DESCRIBE: &str = "cloudtrail:DescribeTrails";
 const STATUS: &str = "cloudtrail:GetTrailStatus";
+const SELECTORS: &str = "cloudtrail:GetEventSelectors";
+const SELECT: &str = "cloudtrail:PutEventSelectors";
 const CREATE: &str = "cloudtrail:CreateTrail";
 const UPDATE: &str = "cloudtrail:UpdateTrail";
 const START: &str = "cloudtrail:StartLogging";
@@ -97,6 +107,8 @@ impl Control for CloudTrailOrganizationTrail {
     const ACTIONS: &'static [&'static str] = &[
         DESCRIBE,
         STATUS,
+        SELECTORS,
+        SELECT,
         CREATE,
         UPDATE,
         START,
@@ -142,8 +154,14 @@ impl Control for CloudTrailOrganizationTrail {
         let status = aws
             .call(STATUS, || cloudtrail.get_trail_status().name(TRAIL).send())
             .await?;
+        let selectors = aws
+            .call(SELECTORS, || {
+                cloudtrail.get_event_selectors().trail_name(TRAIL).send()
+            })
+            .await?;
         Ok(Observed {
             trail: Some(Trail {
+                management_events: records_management_events(&selectors),
                 settings: Settings {
                     bucket: trail.s3_bucket_name.unwrap_or_default(),
                     prefix: trail.s3_key_prefix.filter(|prefix| !prefix.is_empty()),
@@ -165,6 +183,9 @@ impl Control for CloudTrailOrganizationTrail {
         let mut changes = Vec::new();
         if trail.settings != Settings::wanted(&bucket) {
             changes.push(Change::Update { bucket });
+        }
+        if !trail.management_events {
+            changes.push(Change::RecordManagementEvents);
         }
         if !trail.logging {
             changes.push(Change::StartLogging);
@@ -207,6 +228,20 @@ impl Control for CloudTrailOrganizationTrail {
                 })
                 .await?;
             }
+            Change::RecordManagementEvents => {
+                let all = EventSelector::builder()
+                    .read_write_type(ReadWriteType::All)
+                    .include_management_events(true)
+                    .build();
+                aws.call(SELECT, || {
+                    cloudtrail
+                        .put_event_selectors()
+                        .trail_name(TRAIL)
+                        .event_selectors(all.clone())
+                        .send()
+                })
+                .await?;
+            }
             Change::StartLogging => {
                 aws.call(START, || cloudtrail.start_logging().name(TRAIL).send())
                     .await?;
@@ -228,9 +263,70 @@ impl Control for CloudTrailOrganizationTrail {
     }
 }
 
+/// Whether a selector, of either kind, takes every management event (CloudTrail User Guide, "Logging management events").
+fn records_management_events(selectors: &GetEventSelectorsOutput) -> bool {
+    let basic = |selector: &EventSelector| {
+        selector.include_management_events == Some(true)
+            && selector.read_write_type == Some(ReadWriteType::All)
+            && selector.exclude_management_event_sources().is_empty()
+    };
+    // Without a second field, such as `readOnly`, that would take only some of them.
+    let advanced = |selector: &AdvancedEventSelector| match selector.field_selectors() {
+        [only] => only.field == "eventCategory" && only.equals() == ["Management"],
+        _ => false,
+    };
+    selectors.event_selectors().iter().any(basic)
+        || selectors.advanced_event_selectors().iter().any(advanced)
+}
+
 #[cfg(test)]
 mod tests {
+    use aws_sdk_cloudtrail::types::AdvancedFieldSelector;
+
     use super::*;
+
+    #[test]
+    fn some_management_events_are_not_all() {
+        let basic = |include, kind: &str, excluded: &[&str]| {
+            let selector = EventSelector::builder()
+                .include_management_events(include)
+                .read_write_type(ReadWriteType::from(kind))
+                .set_exclude_management_event_sources(Some(
+                    excluded.iter().map(|source| (*source).to_owned()).collect(),
+                ));
+            GetEventSelectorsOutput::builder()
+                .event_selectors(selector.build())
+                .build()
+        };
+        let advanced = |fields: &[(&str, &str)]| {
+            let fields = fields.iter().map(|(field, value)| {
+                let field = AdvancedFieldSelector::builder()
+                    .field(*field)
+                    .equals(*value);
+                field.build().expect("it has a field")
+            });
+            let selector = AdvancedEventSelector::builder()
+                .set_field_selectors(Some(fields.collect()))
+                .build()
+                .expect("it has fields");
+            GetEventSelectorsOutput::builder()
+                .advanced_event_selectors(selector)
+                .build()
+        };
+        let management = ("eventCategory", "Management");
+        for (selectors, all) in [
+            (basic(true, "All", &[]), true),
+            (basic(false, "All", &[]), false),
+            (basic(true, "WriteOnly", &[]), false),
+            (basic(true, "All", &["kms.amazonaws.com"]), false),
+            (advanced(&[management]), true),
+            (advanced(&[management, ("readOnly", "false")]), false),
+            (advanced(&[("eventCategory", "Data")]), false),
+            (GetEventSelectorsOutput::builder().build(), false),
+        ] {
+            assert_eq!(records_management_events(&selectors), all, "{selectors:?}");
+        }
+    }
 
     #[test]
     fn only_what_differs_is_changed() {
@@ -297,7 +393,11 @@ mod tests {
                 vec![update],
             ),
         ] {
-            let trail = trail.map(|(settings, logging)| Trail { settings, logging });
+            let trail = trail.map(|(settings, logging)| Trail {
+                settings,
+                management_events: true,
+                logging,
+            });
             let desired = Desired {
                 bucket: "logs".to_owned(),
             };

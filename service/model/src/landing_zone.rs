@@ -1,6 +1,5 @@
 //! The landing zone: what the organization as a whole is to look like. One TOML file, read at start, wrong or right as a whole.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};

@@ -75,7 +75,7 @@ pub(super) fn get(world: &World, call: &Call<'_>) -> Answer {
 }
 
 /// A selector with the members that were left out.
-fn fill(selector: &Value) -> Value {
+pub(super) fn fill(selector: &Value) -> Value {
     let or = |member: &str, default: Value| selector.get(member).cloned().unwrap_or(default);
     json!({
         "ReadWriteType": or("ReadWriteType", "All".into()),

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::selectors::{Selectors, fill};
 use super::{Reference, Trail};
 use crate::call::AccountId;
 use crate::world::{MANAGEMENT_ACCOUNT, World};
 
-/// Does what `request` says to a trail: `action` is `stop_logging`, `delete_trail` or `edit_trail` (with any of `bucket`,
-/// `prefix`, `multi_region`, `organization`, `validation` and `global_events`). `trail` names it, by default the only one
+/// Does what `request` says to a trail: `action` is `stop_logging`, `delete_trail`, `edit_selectors` (with
+/// `event_selectors`) or `edit_trail` (with any of `bucket`, `prefix`, `multi_region`, `organization`, `validation` and `global_events`). `trail` names it, by default the only one
 /// of `account`, by default the management account.
 ///
 /// # Errors
@@ -38,6 +39,11 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
     match text("action").ok_or("`action` is missing")? {
         "stop_logging" => trail.stop(now),
         "delete_trail" => world.cloudtrail.remove(&reference),
+        "edit_selectors" => {
+            let selectors = request["event_selectors"].as_array();
+            let selectors = selectors.ok_or("`event_selectors` is missing")?;
+            trail.selectors = Selectors::Basic(selectors.iter().map(fill).collect());
+        }
         "edit_trail" => edit(trail, request)?,
         action => return Err(format!("CloudTrail has no action `{action}`")),
     }
