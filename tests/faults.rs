@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use awsim::faults::{Kind, Plan};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use landfall_controls::cloud::Errand;
 use landfall_controls::vending;
 use landfall_model::account::Phase;
@@ -16,6 +15,7 @@ use landfall_model::creation::Sighting;
 use landfall_model::ids::{AccountId, Email, TargetId};
 use landfall_server::engine::clock::{Clock, SystemClock};
 use landfall_server::store::{Account, AccountFilter, Store};
+use landfall_tests::clock::Forward;
 use landfall_tests::database::Database;
 use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
 use serde_json::json;
@@ -127,16 +127,6 @@ async fn every_tenth_call_throttled_is_only_slower() {
     no_stranger(&world, store).await;
 }
 
-/// A clock that can be put forward.
-#[derive(Default)]
-struct Forward(AtomicI64);
-
-impl Clock for Forward {
-    fn now(&self) -> Timestamp {
-        SystemClock.now() + SignedDuration::from_mins(self.0.load(Ordering::Relaxed))
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn one_denied_action_blocks_its_cells_and_says_who_can_help_with_what() {
     let (world, database) = in_two_regions().await;
@@ -161,7 +151,7 @@ async fn one_denied_action_blocks_its_cells_and_says_who_can_help_with_what() {
         }
     };
     eventually("a refusal of a young account", cell("converging")).await;
-    clock.0.store(30, Ordering::Relaxed);
+    clock.forward(SignedDuration::from_mins(30));
     let cell = eventually("a refusal that stays", cell("blocked")).await;
     let CellStatus::Blocked { error } = cell.status() else {
         panic!("{cell:?}")
@@ -180,7 +170,7 @@ async fn one_denied_action_blocks_its_cells_and_says_who_can_help_with_what() {
 
     world.sim.shared().faults().clear();
     // A person who gave the permission asks for another look; here, its time comes.
-    clock.0.store(60, Ordering::Relaxed);
+    clock.forward(SignedDuration::from_mins(30));
     store
         .want(account.target(), clock.now())
         .await

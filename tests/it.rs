@@ -4,6 +4,7 @@ mod crash;
 mod faults;
 mod laws;
 mod membership;
+mod scan;
 mod start;
 mod store;
 mod vending;

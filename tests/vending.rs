@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use awsim::Traffic;
 use awsim::faults::{Kind, Plan};
 use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
 use landfall_model::ids::{Email, TargetId};
 use landfall_server::store::{Account, AccountFilter, AssetFilter, Store};
 use landfall_tests::database::Database;
-use landfall_tests::world::{Running, World, ask, eventually, soon, state_of};
+use landfall_tests::measure::Calls;
+use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
 use serde_json::json;
 
 async fn in_phase(store: &Store, account: &Account, phase: Phase) -> Account {
@@ -234,4 +236,88 @@ async fn requests_at_once_keep_to_the_rate_of_create_account() {
     assert_eq!(all.len(), 4);
     let creates = world.mutating_calls()["organizations:CreateAccount"];
     assert_eq!(creates, 4, "one call for each account");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_invitation_an_account_becomes_a_member_without_a_delegated_administrator() {
+    let zone = landing_zone_in(&["us-east-1", "eu-west-1"]);
+    let zone = zone.replace(
+        "membership = \"organization\"",
+        "membership = \"invitation\"",
+    );
+    let world = World::with(&zone).await;
+    let database = Database::sqlite().await;
+    let store = &database.store;
+    let running = Running::start(&world, store).await;
+    let account = ask(&world, store, "Payments").await;
+    in_phase(store, &account, Phase::Governed).await;
+    running.stop().await;
+    let cells = store.cells(account.target()).await.unwrap();
+    for service in ["guardduty", "securityhub"] {
+        let control = format!("{service}.membership");
+        let members: Vec<_> = cells
+            .iter()
+            .filter(|cell| cell.key.control.as_str() == control)
+            .collect();
+        assert_eq!(members.len(), 2, "{control}");
+        for cell in members {
+            assert_eq!(cell.status(), CellStatus::InSync, "{cell:?}");
+            let observed = cell.observed.as_ref().expect("it was looked at");
+            assert_eq!(observed["listed"]["status"], "Enabled", "{observed}");
+            assert!(observed["administrator"].is_string(), "{observed}");
+        }
+    }
+    let made = world.mutating_calls();
+    assert!(
+        made["guardduty:AcceptAdministratorInvitation"] > 0,
+        "{made:?}"
+    );
+    assert!(
+        made["securityhub:AcceptAdministratorInvitation"] > 0,
+        "{made:?}"
+    );
+    assert!(
+        !made.contains_key("guardduty:EnableOrganizationAdminAccount"),
+        "{made:?}"
+    );
+    world.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_share_the_work_and_the_rates() {
+    let world = World::with(&landing_zone_in(&["us-east-1", "eu-west-1"])).await;
+    let database = Database::postgres().await;
+    let store = &database.store;
+    let traffic = world.sim.shared().traffic();
+    world.sim.shared().set_traffic(Traffic {
+        throttle: true,
+        ..traffic
+    });
+    let replicas = [
+        Running::start(&world, store).await,
+        Running::start(&world, store).await,
+    ];
+    let mut accounts = Vec::new();
+    for n in 0..6 {
+        accounts.push(ask(&world, store, &format!("Application {n}")).await);
+    }
+    for account in &accounts {
+        in_phase(store, account, Phase::Governed).await;
+    }
+    for replica in replicas {
+        replica.stop().await;
+    }
+    let calls = Calls::so_far(world.sim.shared());
+    assert_eq!(
+        calls.mutating()["organizations:CreateAccount"],
+        8,
+        "one for each account, the log archive and security"
+    );
+    assert!(
+        calls.throttled() * 20 < calls.total(),
+        "{} of {} calls were too many",
+        calls.throttled(),
+        calls.total()
+    );
+    database.remove().await;
 }

@@ -6,12 +6,12 @@
 //! can be told from awsim's.
 //!
 //! ```text
-//! cargo build --workspace && cargo run --bin vending-bench
+//! cargo build --workspace --profile release-fast
+//! cargo run --profile release-fast --bin vending-bench
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -20,6 +20,7 @@ use awsim::world::Settings;
 use awsim::{Options, Sim};
 use jiff::SignedDuration;
 use landfall_tests::database::Database;
+use landfall_tests::measure::{Calls, cpu_time, resident};
 use landfall_tests::process::{Serve, call};
 use serde_json::json;
 
@@ -120,7 +121,7 @@ async fn main() -> anyhow::Result<()> {
 
     println!(
         "resident memory of the server {:>8.1} MiB",
-        resident(bench.pid)? / f64::from(1 << 20)
+        resident(bench.pid)?
     );
     process.stop().await;
     database.remove().await;
@@ -129,16 +130,14 @@ async fn main() -> anyhow::Result<()> {
 
 impl Bench {
     async fn measure(&self, accounts: u32, name: &str, limit: Duration) -> anyhow::Result<()> {
-        let (calls, throttled) = self.calls();
+        let before = Calls::so_far(self.sim.shared());
         let cpu = cpu_time(self.pid)?;
         let began = Instant::now();
         self.vend(accounts, name).await?;
         let took = began.elapsed();
         let cpu = cpu_time(self.pid)? - cpu;
-        let (calls, throttled) = {
-            let now = self.calls();
-            (now.0 - calls, now.1 - throttled)
-        };
+        let made = Calls::so_far(self.sim.shared()).since(&before);
+        let (calls, throttled) = (made.total(), made.throttled());
         println!("{accounts} account(s) × 17 Regions");
         println!(
             "  took {:.1} s, limit {:.1} s: ratio {:.2}",
@@ -203,43 +202,4 @@ impl Bench {
         }
         Ok(())
     }
-
-    /// Calls so far, and how many of them awsim refused as too many.
-    fn calls(&self) -> (u64, u64) {
-        let calls = self.sim.shared().calls();
-        let mut by_outcome: BTreeMap<&str, u64> = BTreeMap::new();
-        for (kind, count) in calls.counts() {
-            *by_outcome.entry(&kind.outcome).or_default() += count;
-        }
-        let throttled = by_outcome.iter().filter(|(outcome, _)| {
-            ["Throttl", "TooManyRequests", "SlowDown"]
-                .iter()
-                .any(|word| outcome.contains(word))
-        });
-        let throttled = throttled.map(|(_, count)| count).sum();
-        (by_outcome.values().sum(), throttled)
-    }
-}
-
-/// User and system time of a process: fields 14 and 15 of `/proc/PID/stat`, in hundredths of a second.
-fn cpu_time(pid: u32) -> anyhow::Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, fields) = stat.rsplit_once(')').context("a process has a name")?;
-    let ticks: u64 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    Ok(Duration::from_millis(ticks * 10))
-}
-
-fn resident(pid: u32) -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .context("a process has memory")?;
-    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kibibytes * 1024.0)
 }

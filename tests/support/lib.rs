@@ -1,6 +1,8 @@
 //! What the tests stand on.
 
+pub mod clock;
 pub mod database;
+pub mod measure;
 pub mod process;
 pub mod stage;
 pub mod world;

@@ -29,6 +29,7 @@ use crate::error::CloudError;
 use crate::limiter::Limiter;
 use crate::localhost::LocalhostResolver;
 use crate::organizational_units::UnitIds;
+use crate::roster::Rosters;
 
 /// The longest session policy that `AssumeRole` takes, in characters (STS API, parameter `Policy`).
 pub const LONGEST_SESSION_POLICY: usize = 2_048;
@@ -51,6 +52,7 @@ struct Inner {
     /// Calls in flight, of all accounts together.
     in_flight: Arc<Semaphore>,
     units: UnitIds,
+    rosters: Rosters,
     sessions: Mutex<BTreeMap<SessionKey, Arc<tokio::sync::Mutex<Option<Credentials>>>>>,
 }
 
@@ -129,6 +131,7 @@ impl Cloud {
             limiter: Arc::new(Limiter::default()),
             in_flight: Arc::new(Semaphore::new(calls_in_flight)),
             units: UnitIds::default(),
+            rosters: Rosters::default(),
             sessions: Mutex::default(),
         }))
     }
@@ -136,6 +139,11 @@ impl Cloud {
     /// What is remembered of the OU tree.
     pub fn units(&self) -> &UnitIds {
         &self.0.units
+    }
+
+    /// What lists tell of many accounts at once.
+    pub fn rosters(&self) -> &Rosters {
+        &self.0.rosters
     }
 
     pub fn limiter(&self) -> &Limiter {
@@ -269,9 +277,11 @@ impl Cloud {
         )
     }
 
-    /// Forgets sessions that ran out and buckets that nobody draws from.
+    /// Forgets sessions that ran out, buckets that nobody draws from, and lists that are old.
     pub fn forget_idle(&self) {
-        self.0.limiter.forget_idle(tokio::time::Instant::now());
+        let now = tokio::time::Instant::now();
+        self.0.limiter.forget_idle(now);
+        self.0.rosters.forget_idle(now);
         let mut sessions = self
             .0
             .sessions

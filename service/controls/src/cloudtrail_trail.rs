@@ -49,14 +49,13 @@ impl fmt::Display for Change {
     }
 }
 
-const DESCRIBE: &str = "cloudtrail:DescribeTrails";
 const STATUS: &str = "cloudtrail:GetTrailStatus";
 
 impl Control for CloudTrailTrail {
     const ID: &'static str = "cloudtrail.trail";
     const TITLE: &'static str = "The organization trail logs what happens";
     const SCOPE: Scope = Scope::Region;
-    const ACTIONS: &'static [&'static str] = &[DESCRIBE, STATUS];
+    const ACTIONS: &'static [&'static str] = &[STATUS];
     const AFTER: &'static [&'static str] = &["cloudtrail.organization-trail"];
 
     type Parameters = Parameters;
@@ -73,27 +72,8 @@ impl Control for CloudTrailTrail {
     async fn observe(aws: &Session, desired: &Desired) -> Result<Observed, CloudError> {
         let aws = aws.target().await?;
         let cloudtrail = aws.cloudtrail();
-        let trails = aws
-            .call(DESCRIBE, || {
-                cloudtrail
-                    .describe_trails()
-                    .include_shadow_trails(true)
-                    .send()
-            })
-            .await?
-            .trail_list
-            .unwrap_or_default();
-        let visible = trails.iter().any(|trail| {
-            trail.is_organization_trail == Some(true)
-                && trail.trail_arn.as_ref() == Some(&desired.trail_arn)
-        });
-        if !visible {
-            return Ok(Observed {
-                visible,
-                logging: false,
-            });
-        }
-        // Where it is not the account's own, a trail has to be named by its ARN.
+        // Where it is not the account's own, a trail has to be named by its ARN. A trail of this ARN is the management
+        // account's; a member that can see it sees the organization's.
         let status = aws
             .call(STATUS, || {
                 cloudtrail
@@ -119,11 +99,7 @@ impl Control for CloudTrailTrail {
     }
 
     async fn apply(_aws: &Session, change: &Change) -> Result<(), CloudError> {
-        let Change::AwaitOrganizationTrail { visible } = change;
-        Err(CloudError::not_ready(
-            if *visible { STATUS } else { DESCRIBE },
-            change.to_string(),
-        ))
+        Err(CloudError::not_ready(STATUS, change.to_string()))
     }
 }
 

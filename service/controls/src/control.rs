@@ -200,7 +200,10 @@ impl<C: Control> AnyControl for Erased<C> {
                     format!("a stored change cannot be read: {error}"),
                 )
             })?;
-            C::apply(aws, &change).await
+            let applied = C::apply(aws, &change).await;
+            // Whatever came of it: AWS may have acted.
+            aws.changed();
+            applied
         })
     }
 }

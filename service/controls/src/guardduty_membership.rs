@@ -1,7 +1,10 @@
 //! The security account sees the account's GuardDuty findings.
 
-use aws_sdk_guardduty::types::{AccountDetail, UnprocessedAccount};
+use std::collections::BTreeMap;
+
+use aws_sdk_guardduty::types::{AccountDetail, Member, UnprocessedAccount};
 use landfall_model::control::Scope;
+use landfall_model::ids::AccountId;
 use landfall_model::place::Place;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +12,7 @@ use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
 use crate::guardduty::detector_of;
-use crate::membership::{self, Change, Desired, Listed, Observed, check_processed};
+use crate::membership::{self, Change, Desired, Listed, Observed, PAGE, check_processed};
 use crate::session::Session;
 
 pub(crate) struct GuardDutyMembership;
@@ -20,6 +23,7 @@ pub(crate) struct Parameters {}
 
 const DETECTORS: &str = "guardduty:ListDetectors";
 const GET: &str = "guardduty:GetMembers";
+const LIST: &str = "guardduty:ListMembers";
 const CREATE: &str = "guardduty:CreateMembers";
 const INVITE: &str = "guardduty:InviteMembers";
 const ADMINISTRATOR: &str = "guardduty:GetAdministratorAccount";
@@ -33,6 +37,7 @@ impl Control for GuardDutyMembership {
     const ACTIONS: &'static [&'static str] = &[
         DETECTORS,
         GET,
+        LIST,
         CREATE,
         INVITE,
         ADMINISTRATOR,
@@ -55,24 +60,16 @@ impl Control for GuardDutyMembership {
             return Ok(Observed::default());
         };
         let security = aws.security().await?;
-        let detector = detector(security).await?;
-        let guardduty = security.guardduty();
-        let members = security
-            .call(GET, || {
-                guardduty
-                    .get_members()
-                    .detector_id(&detector)
-                    .account_ids(aws.place().account.as_str())
-                    .send()
-            })
-            .await?
-            .members
-            .unwrap_or_default();
+        let account = &aws.place().account;
+        let roster = aws.rosters().members("guardduty", security.region());
+        let listed = roster.look(
+            account,
+            aws.since(),
+            async || member(security, account).await,
+            async || members(security).await,
+        );
         let mut observed = Observed {
-            listed: members.into_iter().next().map(|member| Listed {
-                status: member.relationship_status.unwrap_or_default(),
-                email: member.email,
-            }),
+            listed: listed.await?,
             ..Observed::default()
         };
         if !observed.is_enabled() || desired.is_by_invitation() {
@@ -147,6 +144,65 @@ impl Control for GuardDutyMembership {
                     .map(drop)
             }
             Change::Await { obstacle } => Err(obstacle.error(GET)),
+        }
+    }
+}
+
+fn listed(member: Member) -> Listed {
+    Listed {
+        status: member.relationship_status.unwrap_or_default(),
+        email: member.email,
+    }
+}
+
+/// One account as the administrator's list has it.
+async fn member(security: &Aws, account: &AccountId) -> Result<Option<Listed>, CloudError> {
+    let detector = detector(security).await?;
+    let guardduty = security.guardduty();
+    let found = security
+        .call(GET, || {
+            guardduty
+                .get_members()
+                .detector_id(&detector)
+                .account_ids(account.as_str())
+                .send()
+        })
+        .await?;
+    Ok(found
+        .members
+        .unwrap_or_default()
+        .into_iter()
+        .next()
+        .map(listed))
+}
+
+/// The administrator's whole list.
+async fn members(security: &Aws) -> Result<BTreeMap<AccountId, Option<Listed>>, CloudError> {
+    let detector = detector(security).await?;
+    let guardduty = security.guardduty();
+    let mut members = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let page = security
+            .call(LIST, || {
+                guardduty
+                    .list_members()
+                    .detector_id(&detector)
+                    .only_associated("false")
+                    .max_results(PAGE)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        for member in page.members.unwrap_or_default() {
+            let account = member.account_id.as_deref().map(str::parse);
+            if let Some(Ok(account)) = account {
+                members.insert(account, Some(listed(member)));
+            }
+        }
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(members);
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod names;
 pub mod organizational_units;
 pub mod registry;
 pub mod roles;
+pub mod roster;
 pub mod session;
 pub mod vending;
 

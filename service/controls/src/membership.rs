@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::CloudError;
 
+/// The most members that either service lists in one page.
+pub(crate) const PAGE: i32 = 50;
+
 /// What AWS calls the state of a relationship that works.
 pub(crate) const ENABLED: &str = "Enabled";
 

@@ -67,15 +67,15 @@ impl Control for OrganizationsPlacement {
     async fn observe(aws: &Session, _desired: &Desired) -> Result<Observed, CloudError> {
         let place = aws.place();
         let management = aws.management().await?;
-        let organizational_unit = vending::parent_of(
-            management,
-            aws.units(),
-            &place.organization.root_id,
+        let (units, root_id) = (aws.units(), &place.organization.root_id);
+        let organizational_unit = aws.rosters().placement.look(
             &place.account,
-        )
-        .await?;
+            aws.since(),
+            async || vending::parent_of(management, units, root_id, &place.account).await,
+            async || vending::all_parents(management, root_id).await,
+        );
         Ok(Observed {
-            organizational_unit,
+            organizational_unit: organizational_unit.await?,
         })
     }
 

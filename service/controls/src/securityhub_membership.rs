@@ -1,14 +1,17 @@
 //! The security account sees the account's Security Hub findings.
 
-use aws_sdk_securityhub::types::{AccountDetails, Result as Unprocessed};
+use std::collections::BTreeMap;
+
+use aws_sdk_securityhub::types::{AccountDetails, Member, Result as Unprocessed};
 use landfall_model::control::Scope;
+use landfall_model::ids::AccountId;
 use landfall_model::place::Place;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::{CloudError, absent};
-use crate::membership::{self, Change, Desired, Listed, Observed, check_processed};
+use crate::membership::{self, Change, Desired, Listed, Observed, PAGE, check_processed};
 use crate::session::Session;
 
 pub(crate) struct SecurityHubMembership;
@@ -18,6 +21,7 @@ pub(crate) struct SecurityHubMembership;
 pub(crate) struct Parameters {}
 
 const GET: &str = "securityhub:GetMembers";
+const LIST: &str = "securityhub:ListMembers";
 const CREATE: &str = "securityhub:CreateMembers";
 const INVITE: &str = "securityhub:InviteMembers";
 const ADMINISTRATOR: &str = "securityhub:GetAdministratorAccount";
@@ -31,8 +35,15 @@ impl Control for SecurityHubMembership {
     const ID: &'static str = "securityhub.membership";
     const TITLE: &'static str = "The security account sees Security Hub's findings";
     const SCOPE: Scope = Scope::Region;
-    const ACTIONS: &'static [&'static str] =
-        &[GET, CREATE, INVITE, ADMINISTRATOR, INVITATIONS, ACCEPT];
+    const ACTIONS: &'static [&'static str] = &[
+        GET,
+        LIST,
+        CREATE,
+        INVITE,
+        ADMINISTRATOR,
+        INVITATIONS,
+        ACCEPT,
+    ];
     const AFTER: &'static [&'static str] = &["securityhub.hub", "securityhub.organization"];
 
     type Parameters = Parameters;
@@ -49,24 +60,16 @@ impl Control for SecurityHubMembership {
             return Ok(Observed::default());
         };
         let security = aws.security().await?;
-        let securityhub = security.securityhub();
-        let answer = security
-            .call(GET, || {
-                securityhub
-                    .get_members()
-                    .account_ids(aws.place().account.as_str())
-                    .send()
-            })
-            .await;
-        let members = absent(answer, OFF)?
-            .ok_or_else(|| off(GET, security))?
-            .members
-            .unwrap_or_default();
+        let account = &aws.place().account;
+        let roster = aws.rosters().members("securityhub", security.region());
+        let listed = roster.look(
+            account,
+            aws.since(),
+            async || member(security, account).await,
+            async || members(security).await,
+        );
         let mut observed = Observed {
-            listed: members.into_iter().next().map(|member| Listed {
-                status: member.member_status.unwrap_or_default(),
-                email: member.email,
-            }),
+            listed: listed.await?,
             ..Observed::default()
         };
         if !observed.is_enabled() || desired.is_by_invitation() {
@@ -131,6 +134,63 @@ impl Control for SecurityHubMembership {
                     .map(drop)
             }
             Change::Await { obstacle } => Err(obstacle.error(GET)),
+        }
+    }
+}
+
+fn listed(member: Member) -> Listed {
+    Listed {
+        status: member.member_status.unwrap_or_default(),
+        email: member.email,
+    }
+}
+
+/// One account as the administrator's list has it.
+async fn member(security: &Aws, account: &AccountId) -> Result<Option<Listed>, CloudError> {
+    let securityhub = security.securityhub();
+    let answer = security
+        .call(GET, || {
+            securityhub
+                .get_members()
+                .account_ids(account.as_str())
+                .send()
+        })
+        .await;
+    let found = absent(answer, OFF)?.ok_or_else(|| off(GET, security))?;
+    Ok(found
+        .members
+        .unwrap_or_default()
+        .into_iter()
+        .next()
+        .map(listed))
+}
+
+/// The administrator's whole list.
+async fn members(security: &Aws) -> Result<BTreeMap<AccountId, Option<Listed>>, CloudError> {
+    let securityhub = security.securityhub();
+    let mut members = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let page = security
+            .call(LIST, || {
+                securityhub
+                    .list_members()
+                    .only_associated(false)
+                    .max_results(PAGE)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await;
+        let page = absent(page, OFF)?.ok_or_else(|| off(LIST, security))?;
+        for member in page.members.unwrap_or_default() {
+            let account = member.account_id.as_deref().map(str::parse);
+            if let Some(Ok(account)) = account {
+                members.insert(account, Some(listed(member)));
+            }
+        }
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(members);
         }
     }
 }

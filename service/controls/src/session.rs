@@ -1,16 +1,18 @@
 //! What a control is handed: its place, and the accounts that it may act in.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use landfall_model::ids::AccountId;
 use landfall_model::place::Place;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::cloud::{Cloud, Errand};
 use crate::error::CloudError;
 use crate::organizational_units::UnitIds;
+use crate::roster::Rosters;
 
 /// One cell's way to AWS. Roles are assumed when a control first asks for an account.
 ///
@@ -22,6 +24,7 @@ pub struct Session {
     place: Arc<Place>,
     reason: String,
     young: bool,
+    as_of: Mutex<Instant>,
     target_actions: BTreeSet<&'static str>,
     own_actions: BTreeSet<&'static str>,
     target: OnceCell<Aws>,
@@ -46,6 +49,7 @@ impl Session {
             place,
             reason,
             young,
+            as_of: Mutex::new(Instant::now()),
             target_actions,
             own_actions,
             target: OnceCell::new(),
@@ -55,6 +59,25 @@ impl Session {
         }
     }
 
+    /// Takes answers for good that are no older than `moment`, instead of those from the session's beginning on.
+    #[must_use]
+    pub fn as_of(self, moment: Instant) -> Self {
+        Session {
+            as_of: Mutex::new(moment),
+            ..self
+        }
+    }
+
+    /// No answer may be older than this.
+    pub(crate) fn since(&self) -> Instant {
+        *self.as_of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was changed: what was so before is of no use any more.
+    pub(crate) fn changed(&self) {
+        *self.as_of.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
     pub fn place(&self) -> &Place {
         &self.place
     }
@@ -62,6 +85,11 @@ impl Session {
     /// What is remembered of the OU tree.
     pub fn units(&self) -> &UnitIds {
         self.cloud.units()
+    }
+
+    /// What lists tell of many accounts at once.
+    pub fn rosters(&self) -> &Rosters {
+        self.cloud.rosters()
     }
 
     /// The target's own account, in the cell's Region.

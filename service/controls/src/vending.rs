@@ -23,6 +23,7 @@ const LIST_TAGS: &str = "organizations:ListTagsForResource";
 const DESCRIBE: &str = "organizations:DescribeOrganization";
 const LIST_ROOTS: &str = "organizations:ListRoots";
 const LIST_PARENTS: &str = "organizations:ListParents";
+const LIST_CHILDREN: &str = "organizations:ListAccountsForParent";
 const MOVE: &str = "organizations:MoveAccount";
 
 /// Every action of this module: what vending's sessions in the management account may do. Tags on a new account need
@@ -37,12 +38,18 @@ pub const ACTIONS: &[&str] = &[
     DESCRIBE,
     LIST_ROOTS,
     LIST_PARENTS,
+    LIST_CHILDREN,
     MOVE,
     organizational_units::LIST,
 ];
 
 /// The part of them that finds and changes an account's place.
-pub const PLACING: &[&str] = &[LIST_PARENTS, MOVE, organizational_units::LIST];
+pub const PLACING: &[&str] = &[
+    LIST_PARENTS,
+    LIST_CHILDREN,
+    MOVE,
+    organizational_units::LIST,
+];
 
 /// The clocks of AWS and of this machine may differ by this much.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -332,6 +339,39 @@ pub async fn parent_of(
         Parent::Root => Ok(None),
         Parent::Unit(id) => units.path_of(aws, root_id, &id).await.map(Some),
     }
+}
+
+/// Which OU each account is in; `None` is the root. An account in an OU whose name Landfall cannot use is left out.
+pub async fn all_parents(
+    aws: &Aws,
+    root_id: &str,
+) -> Result<BTreeMap<AccountId, Option<OuPath>>, CloudError> {
+    let organizations = aws.organizations();
+    let units = organizational_units::list(aws, root_id).await?;
+    let units = units.into_iter().map(|(path, id)| (Some(path), id));
+    let mut parents = BTreeMap::new();
+    for (path, id) in units.chain([(None, root_id.to_owned())]) {
+        let mut token = None;
+        loop {
+            let page = aws
+                .call(LIST_CHILDREN, || {
+                    organizations
+                        .list_accounts_for_parent()
+                        .parent_id(&id)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            let ids = page.accounts.unwrap_or_default().into_iter();
+            let ids = ids.filter_map(|account| account.id?.parse().ok());
+            parents.extend(ids.map(|account| (account, path.clone())));
+            token = page.next_token;
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(parents)
 }
 
 enum Parent {

@@ -56,11 +56,11 @@ fn accounts(shared: &Shared) -> Value {
 }
 
 fn limits(shared: &Shared) -> Value {
-    let options = &shared.options;
+    let traffic = shared.traffic();
     json!({
-        "throttle": options.throttle,
-        "latency": options.latency,
-        "time_scale": options.settings.time_scale,
+        "throttle": traffic.throttle,
+        "latency": traffic.latency,
+        "time_scale": traffic.time_scale,
         "limits": LIMITS,
         "latencies": LATENCIES,
     })

@@ -46,9 +46,10 @@ pub(crate) async fn exchange(
         region: regions::GLOBAL,
     };
     let answer = call(shared, model, &signature, parts, body, &mut told);
-    if shared.options.latency {
+    let traffic = shared.traffic();
+    if traffic.latency {
         let latency = latencies::latency(model.service, told.name(), id.chance);
-        tokio::time::sleep(latency / shared.options.settings.time_scale.max(1)).await;
+        tokio::time::sleep(latency / traffic.time_scale).await;
     }
     let (response, outcome) = match answer {
         Ok((operation, output)) => match protocol::answer(model, operation, &output, &id.text) {
@@ -156,13 +157,16 @@ fn call(
     if let Some(fault) = &fault {
         befall(model, fault)?;
     }
-    if shared.options.throttle {
-        let time_scale = shared.options.settings.time_scale;
+    let traffic = shared.traffic();
+    if traffic.throttle {
         let name = (model.service, operation.name.as_str());
-        if !shared
-            .throttle()
-            .take(name, principal.account, told.region, now, time_scale)
-        {
+        if !shared.throttle().take(
+            name,
+            principal.account,
+            told.region,
+            now,
+            traffic.time_scale,
+        ) {
             return Err(limits::throttled(model.service).into());
         }
     }

@@ -19,4 +19,4 @@ pub mod services;
 pub mod world;
 
 pub use identity::MANAGEMENT_ACCESS_KEY;
-pub use server::{Options, Shared, Sim};
+pub use server::{Options, Shared, Sim, Traffic};

@@ -262,6 +262,11 @@ pub fn limit(service: &str, operation: &str) -> Option<(usize, &'static Limit)> 
         .or_else(|| rows().find(|(_, row)| row.operations.is_empty()))
 }
 
+/// Whether a service's buckets are kept for an account, and not for each of its Regions.
+pub fn is_global(service: &str) -> bool {
+    matches!(service, "organizations" | "account" | "iam")
+}
+
 /// The buckets.
 #[derive(Default)]
 pub struct Throttle {
@@ -296,12 +301,11 @@ impl Throttle {
         let Some((index, limit)) = limit(service, operation) else {
             return true;
         };
-        let global = matches!(service, "organizations" | "account" | "iam");
         let key = Key {
             limit: index,
             operation: if limit.shared { "" } else { operation },
             account,
-            region: if global { "" } else { region },
+            region: if is_global(service) { "" } else { region },
         };
         let bucket = self.buckets.entry(key).or_insert(Bucket {
             tokens: limit.burst,

@@ -55,9 +55,21 @@ impl Default for Options {
     }
 }
 
+/// How calls travel: may be changed while awsim runs, for a bench that sets its stage fast and then measures.
+#[derive(Clone, Copy, Debug)]
+pub struct Traffic {
+    /// Whether answers take as long as AWS's (divided by the time scale).
+    pub latency: bool,
+    /// Whether calls beyond AWS's rates are refused.
+    pub throttle: bool,
+    /// Shortens latencies, and fills the buckets faster. What the world itself takes is in [`Settings`].
+    pub time_scale: u32,
+}
+
 /// What every request has at hand.
 pub struct Shared {
     pub(crate) options: Options,
+    traffic: Mutex<Traffic>,
     world: Mutex<World>,
     calls: Mutex<Calls>,
     faults: Mutex<Faults>,
@@ -69,7 +81,13 @@ pub struct Shared {
 impl Shared {
     fn new(options: Options) -> Self {
         let clock = Clock::default();
+        let traffic = Traffic {
+            latency: options.latency,
+            throttle: options.throttle,
+            time_scale: options.settings.time_scale.max(1),
+        };
         Shared {
+            traffic: Mutex::new(traffic),
             world: Mutex::new(World::new(options.settings.clone(), clock.now())),
             calls: Mutex::default(),
             faults: Mutex::new(Faults::new(options.settings.seed)),
@@ -78,6 +96,15 @@ impl Shared {
             clock,
             options,
         }
+    }
+
+    pub fn traffic(&self) -> Traffic {
+        *lock(&self.traffic)
+    }
+
+    pub fn set_traffic(&self, traffic: Traffic) {
+        *lock(&self.traffic) = traffic;
+        *self.throttle() = Throttle::default();
     }
 
     pub fn world(&self) -> MutexGuard<'_, World> {

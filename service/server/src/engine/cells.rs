@@ -18,6 +18,7 @@ use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use landfall_model::place::Place;
 use serde_json::Value;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span};
 
@@ -241,7 +242,8 @@ impl Engine {
             // The organization's controls are many: together they would not fit into one session policy.
             let target_actions = if descriptor.scope.is_organization() { own.clone() } else { actions.clone() };
             let reason = work.lease.target.to_string();
-            let session = Session::new(self.cloud.clone(), Arc::new(place), reason, work.young, target_actions, own);
+            let session = Session::new(self.cloud.clone(), Arc::new(place), reason, work.young, target_actions, own)
+                .as_of(self.as_of(work.lease, &cell));
             let was_in_sync = cell.status() == CellStatus::InSync;
             let last_error = cell.error.take();
             let mut entry = Entry::default();
@@ -346,6 +348,16 @@ impl Engine {
                 applied.push(change);
             }
         }
+    }
+
+    /// From when on what AWS says counts as a look at a cell: since the target became due, or the cell was looked at.
+    fn as_of(&self, lease: &Lease, cell: &Cell) -> Instant {
+        let since = cell
+            .observed_at
+            .map_or(lease.due_since, |at| at.max(lease.due_since));
+        let ago = Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default();
+        let now = Instant::now();
+        now.checked_sub(ago).unwrap_or(now)
     }
 
     fn later(&self, cell: &Cell, kind: CloudErrorKind) -> Timestamp {

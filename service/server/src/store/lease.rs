@@ -26,6 +26,8 @@ pub struct Lease {
     pub generation: i64,
     /// Passes since the last one that ended without an error, this one included.
     pub attempts: u32,
+    /// When the target became due: an answer of AWS's from before that does not count as a look.
+    pub due_since: Timestamp,
     owner: Uuid,
     fence: i64,
 }
@@ -100,6 +102,7 @@ impl Stored for Lease {
             target: row.name("id")?,
             generation: row.integer("generation")?,
             attempts: row.number("attempts")?,
+            due_since: row.time("due_since")?,
             owner: row.name("leased_by")?,
             fence: row.integer("fence")?,
         })
@@ -134,7 +137,9 @@ impl Store {
             .value(owner)
             .push(", leased_until = ")
             .value(now + lease_for);
-        claim.push(", due_at = ").value(now + lease_for);
+        claim
+            .push(", due_since = due_at, due_at = ")
+            .value(now + lease_for);
         claim.push(
             ", woken_at = null, fence = fence + 1, attempts = attempts + 1
              where id in (select id from target where paused_at is null and due_at <= ",
@@ -144,7 +149,7 @@ impl Store {
             .push(" order by due_at limit ")
             .value(limit);
         claim.push(self.dialect().for_claim);
-        claim.push(") returning id, generation, attempts, leased_by, fence");
+        claim.push(") returning id, generation, attempts, due_since, leased_by, fence");
         self.db().returning(claim.query()).await
     }
 

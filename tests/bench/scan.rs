@@ -1,0 +1,187 @@
+//! What it costs to keep many accounts: a start in steady state, and one look at every cell of every account.
+//!
+//! The stage is set fast: accounts are vended on an AWS without latencies, with its time shortened. Then the server is
+//! stopped, AWS gets its latencies and rates, and the server is started anew.
+//!
+//! ```text
+//! cargo build --workspace --profile release-fast
+//! cargo run --profile release-fast --bin scan-bench -- --accounts 500
+//! ```
+
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use awsim::world::Settings;
+use awsim::{Options, Sim, Traffic};
+use jiff::SignedDuration;
+use landfall_tests::database::Database;
+use landfall_tests::measure::{Calls, cpu_time, resident};
+use landfall_tests::process::{Serve, call};
+use serde_json::json;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+
+/// How many times as fast as AWS the stage is set.
+const HASTE: u32 = 600;
+
+/// Calls in flight of one server, as it comes.
+const IN_FLIGHT: u32 = 128;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let accounts = accounts()?;
+    let sim = Sim::start(Options {
+        settings: Settings {
+            seed: 1,
+            create_account: SignedDuration::from_secs(10),
+            time_scale: HASTE,
+        },
+        ..Options::default()
+    })?;
+    {
+        let shared = sim.shared();
+        let quota = json!({ "service": "organizations", "action": "set_account_quota", "quota": accounts + 10 });
+        awsim::services::tamper(&mut shared.world(), &quota, shared.clock.now())
+            .map_err(anyhow::Error::msg)?;
+    }
+    let database = Database::sqlite().await;
+    let mut serve = Serve::new(&sim, database.url());
+    serve.set("LANDFALL_AWS_TIME_SCALE", HASTE.to_string());
+    serve.set("LANDFALL_LOG", "warn");
+
+    let began = Instant::now();
+    let mut process = serve.start();
+    let address = process.ready().await;
+    for n in 0..accounts {
+        let body = json!({
+            "name": format!("Application {n}"), "owner_email": "bench@example.com", "organizational_unit": "Applications/Production",
+            "cost_center": "4711", "environment": "production", "justification": "measured",
+        });
+        let answer = call(address, "POST", "/account-requests", None, Some(&body)).await?;
+        ensure!(answer.status == 202, "{answer:?}");
+    }
+    let mut behind = sqlite(&database).await?;
+    settled(
+        &mut behind,
+        "select count(*) from account where phase <> 'governed'",
+    )
+    .await?;
+    let setting_up = Calls::so_far(sim.shared());
+    println!(
+        "{accounts} accounts vended and governed in {:.0} s, {} calls, {:.2} ms of CPU for each, {:.0} MiB resident",
+        began.elapsed().as_secs_f64(),
+        setting_up.total(),
+        cpu_time(process.id())?.as_secs_f64() * 1_000.0 / setting_up.total() as f64,
+        resident(process.id())?
+    );
+    process.stop().await;
+
+    sim.shared().set_traffic(Traffic {
+        latency: true,
+        throttle: true,
+        time_scale: 1,
+    });
+    serve.unset("LANDFALL_AWS_TIME_SCALE");
+    let before = Calls::so_far(sim.shared());
+    let began = Instant::now();
+    let mut process = serve.start();
+    process.ready().await;
+    println!(
+        "started anew: ready after {:.2} s",
+        began.elapsed().as_secs_f64()
+    );
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let idle = resident(process.id())?;
+    let made = Calls::so_far(sim.shared()).since(&before);
+    println!(
+        "  ten seconds later: {} calls, of which {} mutating; {idle:.0} MiB resident",
+        made.total(),
+        made.mutating().values().sum::<u64>()
+    );
+
+    // Everything is due at this moment, as after a long stop.
+    let (before, cpu, began) = (
+        Calls::so_far(sim.shared()),
+        cpu_time(process.id())?,
+        Instant::now(),
+    );
+    let due = jiff::Timestamp::now().as_millisecond();
+    for table in ["cell", "target"] {
+        let update = format!("update {table} set due_at = {due}");
+        sqlx::query(sqlx::AssertSqlSafe(update))
+            .execute(&mut behind)
+            .await?;
+    }
+    settled(
+        &mut behind,
+        &format!("select count(*) from cell where observed_at < {due}"),
+    )
+    .await?;
+    let took = began.elapsed();
+    let cpu = cpu_time(process.id())? - cpu;
+    let made = Calls::so_far(sim.shared()).since(&before);
+    let (by_rate, bucket) = made.by_rate();
+    let by_latency = made.by_latency(IN_FLIGHT);
+    let limit = by_rate.max(by_latency);
+    println!("every cell of {accounts} accounts × 17 Regions looked at");
+    println!(
+        "  took {:.1} s; limit {:.1} s (calls in flight {:.1} s, rates {:.1} s: {bucket}): ratio {:.2}",
+        took.as_secs_f64(),
+        limit.as_secs_f64(),
+        by_latency.as_secs_f64(),
+        by_rate.as_secs_f64(),
+        took.as_secs_f64() / limit.as_secs_f64()
+    );
+    println!(
+        "  {} calls, {:.1} for each account; {} throttled; mutating: {:?}",
+        made.total(),
+        made.total() as f64 / accounts as f64,
+        made.throttled(),
+        made.mutating()
+    );
+    for (operation, count) in made.by_operation() {
+        println!("    {count:>8} {operation}");
+    }
+    println!(
+        "  {:.3} ms of CPU for each call",
+        cpu.as_secs_f64() * 1_000.0 / made.total() as f64
+    );
+    let full = resident(process.id())?;
+    println!(
+        "  {full:.0} MiB resident, {:.0} KiB for each account above an idle start",
+        (full - idle) * 1024.0 / accounts as f64
+    );
+    process.stop().await;
+    database.remove().await;
+    Ok(())
+}
+
+fn accounts() -> anyhow::Result<u32> {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => Ok(500),
+        (Some("--accounts"), Some(count)) => count.parse().context("--accounts takes a number"),
+        _ => anyhow::bail!("usage: scan-bench [--accounts N]"),
+    }
+}
+
+async fn sqlite(database: &Database) -> anyhow::Result<SqliteConnection> {
+    Ok(SqliteConnection::connect(database.url()).await?)
+}
+
+/// Waits until a count is zero.
+async fn settled(database: &mut SqliteConnection, count: &str) -> anyhow::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(3_600);
+    loop {
+        let left: i64 = sqlx::query(sqlx::AssertSqlSafe(count.to_owned()))
+            .fetch_one(&mut *database)
+            .await?
+            .get(0);
+        if left == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{left} are left of: {count}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
