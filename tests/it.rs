@@ -3,6 +3,7 @@
 mod crash;
 mod faults;
 mod laws;
+mod life;
 mod membership;
 mod scan;
 mod start;

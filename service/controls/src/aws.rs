@@ -91,6 +91,7 @@ impl Aws {
 
     clients! {
         sts: aws_sdk_sts,
+        account_management: aws_sdk_account,
         cloudtrail: aws_sdk_cloudtrail,
         config: aws_sdk_config,
         guardduty: aws_sdk_guardduty,

@@ -150,6 +150,20 @@ impl Cloud {
         &self.0.limiter
     }
 
+    /// The process's own credentials, as they are before any role is assumed.
+    pub fn own(&self, actions: BTreeSet<&'static str>) -> Aws {
+        Aws::new(
+            self.0.base.clone(),
+            self.0.management_account.clone(),
+            self.0.home_region.clone(),
+            actions,
+            false,
+            true,
+            self.0.limiter.clone(),
+            self.0.in_flight.clone(),
+        )
+    }
+
     /// Assumes the role for an errand, or takes the session that is there, and hands out the clients.
     pub async fn assume(&self, errand: &Errand) -> Result<Aws, CloudError> {
         let credentials = if errand.account == self.0.management_account {
@@ -164,16 +178,7 @@ impl Cloud {
         self.session(
             (errand.account.clone(), errand.actions.clone()),
             async || {
-                let base = Aws::new(
-                    self.0.base.clone(),
-                    errand.account.clone(),
-                    self.0.home_region.clone(),
-                    [ASSUME].into(),
-                    false,
-                    true,
-                    self.0.limiter.clone(),
-                    self.0.in_flight.clone(),
-                );
+                let base = self.own([ASSUME].into());
                 self.assume_with(&base, errand, &self.0.roles.management)
                     .await
             },

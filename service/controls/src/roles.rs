@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::preflight;
 use crate::registry;
 use crate::vending;
 
@@ -23,6 +24,7 @@ pub fn management_permissions() -> Value {
         })
         .flat_map(|control| control.actions)
         .chain(vending::ACTIONS)
+        .chain(preflight::ACTIONS)
         .partition(|action| action.starts_with("iam:"));
     json!({
         "Version": "2012-10-17",

@@ -5,12 +5,14 @@
 
 pub mod account;
 pub mod asset;
+pub mod aws_state;
 pub mod baseline;
 pub mod cell;
 pub mod cloud_error;
 pub mod control;
 pub mod creation;
 pub mod event;
+pub mod finding;
 pub mod ids;
 pub mod landing_zone;
 pub mod place;

@@ -63,6 +63,35 @@ pub struct DatabaseSettings {
     pub database_url: SecretString,
 }
 
+/// What is wanted: files, and directories that take the place of what is in the program.
+#[derive(Clone, Debug, Args)]
+pub struct WantedSettings {
+    /// The landing zone's TOML file; see deploy/landing-zone.toml.
+    #[arg(long, env = "LANDFALL_LANDING_ZONE", value_name = "FILE")]
+    pub landing_zone: PathBuf,
+    /// A directory of baselines (TOML) instead of the ones in the program.
+    #[arg(long, env = "LANDFALL_BASELINES", value_name = "DIRECTORY")]
+    pub baselines: Option<PathBuf>,
+    /// A directory of service control policies (JSON) instead of the ones in the program.
+    #[arg(long, env = "LANDFALL_SCPS", value_name = "DIRECTORY")]
+    pub scps: Option<PathBuf>,
+}
+
+/// What `landfall doctor` needs: what `serve` does, as far as it looks.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorSettings {
+    #[command(flatten)]
+    pub database: DatabaseSettings,
+    #[command(flatten)]
+    pub wanted: WantedSettings,
+    /// Write the findings as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Show only what is not fine.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
 /// What the server needs.
 #[derive(Clone, Debug, Args)]
 pub struct ServeSettings {
@@ -76,15 +105,8 @@ pub struct ServeSettings {
         value_name = "ADDRESS"
     )]
     pub listen: SocketAddr,
-    /// The landing zone's TOML file; see deploy/landing-zone.toml.
-    #[arg(long, env = "LANDFALL_LANDING_ZONE", value_name = "FILE")]
-    pub landing_zone: PathBuf,
-    /// A directory of baselines (TOML) instead of the ones in the program.
-    #[arg(long, env = "LANDFALL_BASELINES", value_name = "DIRECTORY")]
-    pub baselines: Option<PathBuf>,
-    /// A directory of service control policies (JSON) instead of the ones in the program.
-    #[arg(long, env = "LANDFALL_SCPS", value_name = "DIRECTORY")]
-    pub scps: Option<PathBuf>,
+    #[command(flatten)]
+    pub wanted: WantedSettings,
     /// How long a target rests after the server that worked on it crashed: at least one second.
     #[arg(long, env = "LANDFALL_LEASE", default_value = "30s", value_parser = lease, value_name = "DURATION")]
     pub lease: SignedDuration,

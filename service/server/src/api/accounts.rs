@@ -17,7 +17,7 @@ use super::decisions::Reason;
 use super::extract::{OptionalJson, Path, Query};
 use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument};
-use super::requests::Paused;
+use super::standing::Standing;
 use super::{Api, cells, schema};
 use crate::store::{self, AccountFilter, CellCount, Purpose};
 
@@ -55,10 +55,13 @@ pub struct Account {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governed_at: Option<Timestamp>,
+    #[serde(flatten)]
+    pub standing: Standing,
 }
 
-impl From<store::Account> for Option<Account> {
-    fn from(account: store::Account) -> Self {
+impl Account {
+    /// An account as callers see it; `None` while AWS has given it no number.
+    fn new(account: store::Account, standing: Standing) -> Option<Self> {
         Some(Account {
             account_id: account.account_id?.into(),
             request_id: account.id,
@@ -73,6 +76,7 @@ impl From<store::Account> for Option<Account> {
             tags: account.request.tags,
             purpose: account.purpose,
             governed_at: account.governed_at,
+            standing,
         })
     }
 }
@@ -82,9 +86,6 @@ impl From<store::Account> for Option<Account> {
 pub struct AccountState {
     #[serde(flatten)]
     pub account: Account,
-    /// Why nobody works on it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paused: Option<Paused>,
     /// How many of its cells have each status.
     pub cells: BTreeMap<String, u64>,
 }
@@ -139,8 +140,16 @@ async fn list(
         .store
         .accounts(&filter, cursor.as_deref(), limit)
         .await?;
+    let mut standings = api.standings(&page.items).await?;
     Ok(Reply(Page {
-        items: page.items.into_iter().filter_map(Option::from).collect(),
+        items: page
+            .items
+            .into_iter()
+            .filter_map(|account| {
+                let standing = standings.remove(&account.id).unwrap_or_default();
+                Account::new(account, standing)
+            })
+            .collect(),
         next_cursor: page.next,
     }))
 }
@@ -169,11 +178,9 @@ async fn show(
 async fn state(api: &Api, account_id: &str) -> Result<AccountState, Problem> {
     let account = api.account_by_number(account_id).await?;
     let counts = api.store.account_cell_counts(account.id).await?;
-    let paused = api.paused(account.id).await?;
-    let account: Option<Account> = account.into();
+    let standing = api.standing(&account).await?;
     Ok(AccountState {
-        account: account.ok_or_else(|| no_account(account_id))?,
-        paused,
+        account: Account::new(account, standing).ok_or_else(|| no_account(account_id))?,
         cells: by_status(counts),
     })
 }

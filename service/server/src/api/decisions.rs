@@ -154,12 +154,17 @@ async fn decide(
         .store
         .decide(id, decision, &principal.name, reason, api.now())
         .await?;
-    answer(id, decided, possible)
+    answer(api, id, decided, possible).await
 }
 
-fn answer(id: Uuid, decided: Decided, possible: &str) -> Result<Reply<AccountRequest>, Problem> {
+async fn answer(
+    api: &Api,
+    id: Uuid,
+    decided: Decided,
+    possible: &str,
+) -> Result<Reply<AccountRequest>, Problem> {
     match decided {
-        Decided::Done(account) => Ok(Reply(account.into())),
+        Decided::Done(account) => Ok(Reply(api.request_of(account).await?)),
         Decided::NotFound => Err(Problem::not_found(format_args!("account request {id}"))),
         Decided::EmailTaken { by } => Err(Problem::email_taken(by)),
         Decided::WrongPhase(phase) => Err(Problem::wrong_phase(
@@ -242,6 +247,12 @@ async fn retry(
         .store
         .retry(id, corrected, &principal.name, api.now())
         .await?;
-    let body = answer(id, decided, "only a failed request can be tried again")?;
+    let body = answer(
+        &api,
+        id,
+        decided,
+        "only a failed request can be tried again",
+    )
+    .await?;
     Ok((StatusCode::ACCEPTED, body).into_response())
 }

@@ -41,6 +41,7 @@ pub mod problem;
 mod reference;
 pub mod requests;
 mod schema;
+pub mod standing;
 pub mod tokens;
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::Api;
 use super::auth::{Action, Principal, authorize};
 use super::cells::{self, CellError};
 use super::problem::{Problem, ProblemDocument};
-use super::requests::Paused;
+use super::standing::Paused;
 use crate::store::Purpose;
 
 pub(super) fn router() -> OpenApiRouter<Api> {

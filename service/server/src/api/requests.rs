@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use landfall_model::account::{self, Phase};
 use landfall_model::cloud_error::Help;
-use landfall_model::ids::{Email, TargetId};
+use landfall_model::ids::Email;
 use landfall_model::request::{FieldError, RequestForm};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -22,8 +22,9 @@ use super::extract::{Json, Path, Query};
 use super::idempotency::{self, Call};
 use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument, request_url};
+use super::standing::Standing;
 use super::{Api, schema};
-use crate::store::{Account, AccountFilter, Added, Idempotency, NewRequest, Pause, Purpose};
+use crate::store::{Account, AccountFilter, Added, Idempotency, NewRequest, Purpose};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -62,6 +63,8 @@ pub struct AccountRequest {
     /// Why it ended without an account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    #[serde(flatten)]
+    pub standing: Standing,
 }
 
 /// Why a request ended without an account, and who can change that.
@@ -86,27 +89,8 @@ impl From<account::Failure> for Failure {
     }
 }
 
-/// Why nobody works on an account.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Paused {
-    #[schema(value_type = String, format = DateTime)]
-    pub since: Timestamp,
-    pub by: String,
-    pub reason: String,
-}
-
-impl From<Pause> for Paused {
-    fn from(pause: Pause) -> Self {
-        Paused {
-            since: pause.at,
-            by: pause.by,
-            reason: pause.reason,
-        }
-    }
-}
-
-impl From<Account> for AccountRequest {
-    fn from(account: Account) -> Self {
+impl AccountRequest {
+    pub(super) fn new(account: Account, standing: Standing) -> Self {
         AccountRequest {
             id: account.id,
             phase: account.phase,
@@ -124,6 +108,7 @@ impl From<Account> for AccountRequest {
             requested_at: account.requested_at,
             governed_at: account.governed_at,
             failure: account.failure.map(Failure::from),
+            standing,
         }
     }
 }
@@ -200,17 +185,24 @@ async fn create(
         }),
     };
     match api.store.add_request(&new, api.now()).await? {
-        Added::New(account) | Added::Repeated(account) => Ok(accepted(account)),
+        Added::New(account) | Added::Repeated(account) => {
+            Ok(accepted(api.request_of(account).await?))
+        }
         Added::KeyReused => Err(idempotency::key_reused()),
         Added::EmailTaken { by } | Added::AccountTaken { by } => Err(Problem::email_taken(by)),
     }
 }
 
-fn accepted(account: Account) -> Response {
-    let location = HeaderValue::from_str(&request_url(account.id))
+/// It is remembered, and will be done.
+pub(super) fn accepted(request: AccountRequest) -> Response {
+    let location = HeaderValue::from_str(&request_url(request.id))
         .expect("a path with a UUID is a header's value");
-    let body = Reply(AccountRequest::from(account));
-    (StatusCode::ACCEPTED, [(header::LOCATION, location)], body).into_response()
+    (
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        Reply(request),
+    )
+        .into_response()
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -263,7 +255,18 @@ async fn list(
         .store
         .accounts(&filter, cursor.as_deref(), limit)
         .await?;
-    Ok(Reply(page.into()))
+    let mut standings = api.standings(&page.items).await?;
+    Ok(Reply(Page {
+        items: page
+            .items
+            .into_iter()
+            .map(|account| {
+                let standing = standings.remove(&account.id).unwrap_or_default();
+                AccountRequest::new(account, standing)
+            })
+            .collect(),
+        next_cursor: page.next,
+    }))
 }
 
 /// Look at a request
@@ -284,7 +287,8 @@ async fn show(
     Path(id): Path<Uuid>,
 ) -> Result<Reply<AccountRequest>, Problem> {
     authorize(&principal, Action::Read)?;
-    Ok(Reply(api.account(id).await?.into()))
+    let account = api.account(id).await?;
+    Ok(Reply(api.request_of(account).await?))
 }
 
 impl Api {
@@ -294,10 +298,10 @@ impl Api {
         account.ok_or_else(|| Problem::not_found(format_args!("account request {id}")))
     }
 
-    /// Why nobody works on a request's account, if so.
-    pub(super) async fn paused(&self, id: Uuid) -> Result<Option<Paused>, Problem> {
-        let target = self.store.target(TargetId::Account(id)).await?;
-        Ok(target.and_then(|target| target.paused).map(Paused::from))
+    /// A request as callers see it.
+    pub(super) async fn request_of(&self, account: Account) -> Result<AccountRequest, Problem> {
+        let standing = self.standing(&account).await?;
+        Ok(AccountRequest::new(account, standing))
     }
 
     /// The root e-mail of a request that names none. The end of its id is random, the beginning is the time.

@@ -8,10 +8,11 @@ use landfall_model::ids::AccountId;
 use serde_json::json;
 
 use super::client::{Client, path, query};
-use super::{out, progress};
+use super::{out, progress, standing};
 use crate::api::accounts::{Account, AccountState};
 use crate::api::cells::Cells;
 use crate::config::ClientSettings;
+use crate::engine::clock::{Clock, SystemClock};
 
 #[derive(Debug, Args)]
 pub struct AccountCommand {
@@ -130,11 +131,7 @@ fn show(client: &Client, state: AccountState) -> std::io::Result<()> {
     if client.json {
         return out::json(&state);
     }
-    let AccountState {
-        account,
-        paused,
-        cells,
-    } = state;
+    let AccountState { account, cells } = state;
     let tags: Vec<String> = account
         .tags
         .iter()
@@ -153,10 +150,7 @@ fn show(client: &Client, state: AccountState) -> std::io::Result<()> {
         ("request", account.request_id.to_string()),
         ("cells", summary(&cells)),
     ];
-    if let Some(paused) = paused {
-        let why = format!("since {} by {}: {}", paused.since, paused.by, paused.reason);
-        fields.push(("paused", why));
-    }
+    fields.extend(standing::fields(&account.standing, SystemClock.now()));
     out::fields(&fields)
 }
 

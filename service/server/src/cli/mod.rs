@@ -1,19 +1,21 @@
-//! The commands. `serve` and `migrate` are the server; all others speak HTTP to one.
+//! The commands. `serve`, `migrate` and `doctor` are the server's; all others speak HTTP to one.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::config::{DatabaseSettings, ServeSettings};
+use crate::config::{DatabaseSettings, DoctorSettings, ServeSettings};
 
 mod accounts;
 mod assets;
 mod client;
+mod doctor;
 mod out;
 mod progress;
 mod requests;
 mod serve;
 mod sse;
+mod standing;
 mod tokens;
 mod watch;
 
@@ -24,6 +26,8 @@ pub enum Command {
     Serve(ServeSettings),
     /// Bring the database's schema up to date, and end.
     Migrate(DatabaseSettings),
+    /// Say what the organization lacks before anything is changed, and what mends it.
+    Doctor(DoctorSettings),
     /// Ask for accounts, follow and decide on requests.
     Request(requests::RequestCommand),
     /// Look at accounts and their cells, pause and resume them.
@@ -39,6 +43,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(settings) => serve::serve(settings).await,
         Command::Migrate(settings) => serve::migrate(&settings).await,
+        Command::Doctor(settings) => doctor::run(settings).await,
         Command::Request(command) => requests::run(command).await,
         Command::Account(command) => accounts::run(command).await,
         Command::Asset(command) => assets::run(command).await,

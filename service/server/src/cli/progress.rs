@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use landfall_model::account::Phase;
 use owo_colors::OwoColorize;
 
+use super::standing;
 use crate::api::cells::CellState;
 use crate::api::events::Event;
 use crate::api::requests::AccountRequest;
@@ -75,6 +76,7 @@ impl Progress {
             self.request.organizational_unit
         )];
         lines.extend(self.steps(now));
+        lines.extend(standing::lines(&self.request.standing, now));
         let grid = grid(&self.cells, width);
         if lines.len() + grid.len() + 2 < height {
             lines.extend(grid);

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::client::{Client, path, query};
-use super::{out, watch};
+use super::{out, standing, watch};
 use crate::api::requests::AccountRequest;
 use crate::config::ClientSettings;
+use crate::engine::clock::{Clock, SystemClock};
 
 #[derive(Debug, Args)]
 pub struct RequestCommand {
@@ -275,6 +276,7 @@ fn show(client: &Client, request: &AccountRequest) -> anyhow::Result<ExitCode> {
             format!("{} ({})", failure.message, failure.reason),
         ));
     }
+    fields.extend(standing::fields(&request.standing, SystemClock.now()));
     out::fields(&fields)?;
     Ok(ExitCode::SUCCESS)
 }

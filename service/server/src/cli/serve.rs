@@ -15,14 +15,14 @@ use uuid::Uuid;
 
 use crate::api::{self, Api};
 use crate::catalogue::Catalogue;
-use crate::config::{DatabaseSettings, ServeSettings};
+use crate::config::{DatabaseSettings, ServeSettings, WantedSettings};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::{self, Engine};
 use crate::store::Store;
 use crate::telemetry;
 
 /// Calls to AWS at once, of all accounts together: what one process can sign and parse, and sockets for it.
-const CALLS_IN_FLIGHT: usize = 256;
+pub(super) const CALLS_IN_FLIGHT: usize = 256;
 
 /// A bootstrap token that is shorter could be guessed.
 const SHORTEST_TOKEN: usize = 32;
@@ -39,11 +39,11 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
     if settings.aws_time_scale > 1 && std::env::var_os("AWS_ENDPOINT_URL").is_none() {
         bail!("LANDFALL_AWS_TIME_SCALE is for a simulated AWS only: set AWS_ENDPOINT_URL to it");
     }
-    let zone = Arc::new(landing_zone(&settings)?);
+    let zone = Arc::new(landing_zone(&settings.wanted)?);
     let catalogue = Catalogue::load(
         &zone,
-        settings.baselines.as_deref(),
-        settings.scps.as_deref(),
+        settings.wanted.baselines.as_deref(),
+        settings.wanted.scps.as_deref(),
     )?;
     let metrics = telemetry::metrics()?;
     let store = open(&settings.database.database_url).await?;
@@ -126,7 +126,7 @@ async fn open(url: &SecretString) -> anyhow::Result<Store> {
         .context("the database cannot be opened: see LANDFALL_DATABASE_URL")
 }
 
-fn landing_zone(settings: &ServeSettings) -> anyhow::Result<LandingZone> {
+pub(super) fn landing_zone(settings: &WantedSettings) -> anyhow::Result<LandingZone> {
     let path = settings.landing_zone.display().to_string();
     let text = std::fs::read_to_string(&settings.landing_zone).with_context(|| {
         format!("the landing zone {path} cannot be read: see LANDFALL_LANDING_ZONE")

@@ -35,11 +35,13 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_controls::cloud::Cloud;
 use landfall_controls::error::CloudError;
 use landfall_model::baseline::Baselines;
-use landfall_model::cloud_error::{CloudErrorKind, StoredError};
+use landfall_model::cloud_error::{CloudErrorKind, Help, StoredError};
 use landfall_model::creation::CreationPace;
+use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::scp::ScpSet;
+use serde_json::json;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -48,7 +50,7 @@ use uuid::Uuid;
 
 use self::clock::Clock;
 use self::organization::Found;
-use crate::store::{Lease, LeaseState, Store, StoreError};
+use crate::store::{Lease, LeaseState, NewEvent, Store, StoreError};
 
 /// The longest wait between two looks at the database, for wakes that got lost.
 const POLL: Duration = Duration::from_secs(5);
@@ -279,6 +281,7 @@ impl Engine {
             }
             Err(PassError::Cloud(error)) => {
                 let delay = error.kind.retry(lease.attempts).delay();
+                self.note_stop(&lease, &error, now).await;
                 info!(kind = error.kind.name(), %error, delay_ms = delay.as_millis(), "the pass stopped; it goes on later");
                 (
                     now + SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX),
@@ -311,6 +314,38 @@ impl Engine {
             Ok(LeaseState::Lost) => debug!("the lease was lost before its release"),
             // Nothing is lost: the lease ends by itself and the target is due then.
             Err(error) => warn!(error = %chain(&error), "the lease could not be released"),
+        }
+    }
+
+    /// Puts into the history what stopped a pass, where somebody has to do something about it; once, however often the
+    /// same stops it.
+    async fn note_stop(&self, lease: &Lease, error: &CloudError, now: Timestamp) {
+        if error.kind.help() == Help::Nobody {
+            return;
+        }
+        let noted = async {
+            let before = self.store.target(lease.target).await?;
+            let before = before.and_then(|target| target.last_error);
+            if before.is_some_and(|e| e.kind == error.kind && e.operation == error.action) {
+                return Ok(());
+            }
+            let event = NewEvent {
+                detail: json!({ "error": error.to_stored() }),
+                ..NewEvent::new(
+                    lease.target,
+                    EventKind::Failed,
+                    format!("Stopped: {error} {}", error.kind.advice()),
+                )
+            };
+            // A lost lease shows at the release, next.
+            self.store
+                .record_events(lease, &[event], now)
+                .await
+                .map(drop)
+        };
+        if let Err(error) = noted.await {
+            let error: StoreError = error;
+            warn!(error = %chain(&error), "what stopped the pass is not in the history");
         }
     }
 

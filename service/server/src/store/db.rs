@@ -13,7 +13,7 @@ use sqlx::{Connection as _, Transaction};
 
 use super::dialect::{self, Dialect};
 use super::error::StoreError;
-use super::sql::{Query, Row, Stored};
+use super::sql::{Query, Row, Stored, query};
 
 /// The schema of SQLite, oldest first.
 pub static LITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -92,6 +92,27 @@ impl Db {
             }
         }
         Ok(())
+    }
+
+    /// How many migrations were not run yet. Changes nothing, and asks nothing of a schema that is not there.
+    pub(super) async fn migrations_to_come(&self) -> Result<usize, StoreError> {
+        let (known, table) = match self {
+            Db::Lite { .. } => (
+                &LITE_MIGRATIONS,
+                "select name from sqlite_master where name = '_sqlx_migrations'",
+            ),
+            Db::Pg(_) => (
+                &PG_MIGRATIONS,
+                "select tablename from pg_tables
+                 where tablename = '_sqlx_migrations' and schemaname = current_schema()",
+            ),
+        };
+        let known = known.iter().count();
+        if self.rows(query(table)).await?.is_empty() {
+            return Ok(known);
+        }
+        let run = query("select version from _sqlx_migrations where success");
+        Ok(known.saturating_sub(self.rows(run).await?.len()))
     }
 
     pub(super) fn dialect(&self) -> &'static Dialect {

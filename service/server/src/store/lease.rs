@@ -109,6 +109,10 @@ impl Stored for Lease {
     }
 }
 
+const SELECT: &str =
+    "select id, generation, observed_generation, due_at, attempts, leased_by, leased_until,
+    paused_at, paused_by, paused_reason, last_error from target";
+
 /// The answer of a query for one moment.
 struct Moment(Option<Timestamp>);
 
@@ -223,12 +227,21 @@ impl Store {
 
     /// A target as it stands.
     pub async fn target(&self, id: TargetId) -> Result<Option<Target>, StoreError> {
-        let one = query(
-            "select id, generation, observed_generation, due_at, attempts, leased_by, leased_until,
-                paused_at, paused_by, paused_reason, last_error
-             from target where id = $1",
-        );
-        self.db().one(one.bind(id)).await
+        let mut one = Builder::new(SELECT);
+        one.push(" where id = ").value(id);
+        self.db().one(one.query()).await
+    }
+
+    /// Several at once, in no order; one that is not there is left out.
+    pub async fn targets(
+        &self,
+        ids: impl Iterator<Item = TargetId>,
+    ) -> Result<Vec<Target>, StoreError> {
+        let mut some = Builder::new(SELECT);
+        some.push(" where id in (")
+            .list(ids.map(Value::from))
+            .push(")");
+        self.db().all(some.query()).await
     }
 
     /// Sees to it that the organization is among the targets; due at `now` when it is new.
@@ -357,7 +370,7 @@ pub(super) async fn revoke(
 ) -> Result<(), StoreError> {
     let revoke = query(
         "update target set leased_by = null, leased_until = null, woken_at = null, fence = fence + 1,
-            generation = generation + 1, attempts = 0, due_at = $1
+            generation = generation + 1, attempts = 0, due_at = $1, last_error = null
          where id = $2",
     );
     tx.execute(revoke.bind(now).bind(target)).await?;

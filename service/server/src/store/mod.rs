@@ -150,6 +150,11 @@ impl Store {
         self.db().migrate().await
     }
 
+    /// How many of this program's migrations the database has not seen: 0 when the schema is up to date.
+    pub async fn migrations_to_come(&self) -> Result<usize, StoreError> {
+        self.db().migrations_to_come().await
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.db()

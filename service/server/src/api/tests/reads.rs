@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use landfall_model::account::Phase;
 use landfall_model::asset::Asset;
 use landfall_model::cell::{Cell, CellKey};
+use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{Revision, TargetId};
 use serde_json::json;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use super::super::auth::Role;
 use super::{Server, form, now};
-use crate::store::{AssetReport, NewEvent};
+use crate::store::{AssetReport, LeaseState, NewEvent};
 
 const ARN: &str = "arn:aws:guardduty:eu-west-1:222222222222:detector/12abc";
 
@@ -227,4 +228,49 @@ async fn the_organization_shows_what_the_landing_zone_says() {
     );
     let cells = server.get("/organization/cells").await;
     assert_eq!(cells.body["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_stops_an_account_is_told_wherever_the_account_is() {
+    let (server, account) = governed().await;
+    let due_at = now() + SignedDuration::from_mins(5);
+    let error = StoredError {
+        kind: CloudErrorKind::Quota,
+        operation: "organizations:CreateAccount".to_owned(),
+        message: "ACCOUNT_NUMBER_LIMIT_EXCEEDED".to_owned(),
+        request_id: None,
+    };
+    let claim = server.store.claim(
+        Uuid::now_v7(),
+        now() + SignedDuration::from_secs(3),
+        1,
+        SignedDuration::from_mins(1),
+    );
+    let lease = claim.await.unwrap().remove(0);
+    let state = server
+        .store
+        .release(lease, due_at, false, Some(&error))
+        .await
+        .unwrap();
+    assert_eq!(state, LeaseState::Held);
+    let request = format!("/account-requests/{account}");
+    for path in [
+        request.as_str(),
+        "/account-requests",
+        "/accounts",
+        "/accounts/222222222222",
+    ] {
+        let answer = server.get(path).await.body;
+        let told = answer["items"].get(0).unwrap_or(&answer);
+        assert_eq!(told["last_error"]["operation"], error.operation, "{path}");
+        assert_eq!(told["last_error"]["who_can_help"], "aws_support");
+        assert!(
+            told["last_error"]["advice"]
+                .as_str()
+                .unwrap()
+                .contains("quota")
+        );
+        let next: jiff::Timestamp = told["due_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(next.as_millisecond(), due_at.as_millisecond());
+    }
 }

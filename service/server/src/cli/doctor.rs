@@ -1,0 +1,95 @@
+//! `landfall doctor`: look at everything that must be right, change nothing, say what mends what is not.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use landfall_controls::cloud::{Access, Cloud};
+use landfall_model::finding::{Finding, Severity};
+use owo_colors::OwoColorize;
+use secrecy::ExposeSecret;
+
+use super::{out, serve};
+use crate::catalogue::Catalogue;
+use crate::config::DoctorSettings;
+use crate::doctor::{self, Report};
+use crate::engine::clock::{Clock, SystemClock};
+
+/// The status when the organization could not be looked at.
+const CANNOT_LOOK: u8 = 2;
+
+/// The status is 0 when nothing has to be mended, 1 when something has, and 2 when nothing could be looked at.
+pub(super) async fn run(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
+    let zone = Arc::new(serve::landing_zone(&settings.wanted)?);
+    let catalogue = Catalogue::load(
+        &zone,
+        settings.wanted.baselines.as_deref(),
+        settings.wanted.scps.as_deref(),
+    )?;
+    let url = settings.database.database_url.expose_secret();
+    let (database, governed) = doctor::examine_database(url).await;
+    let cloud = Cloud::open(&zone, serve::CALLS_IN_FLIGHT, Access::default()).await;
+    let mut report = doctor::examine(&cloud, &zone, &catalogue, &governed, SystemClock.now()).await;
+    report.findings.insert(0, database);
+    if settings.json {
+        out::json(&report)?;
+    } else {
+        show(&report, settings.quiet)?;
+    }
+    Ok(match report.worst() {
+        _ if !report.looked => ExitCode::from(CANNOT_LOOK),
+        Severity::Mend => ExitCode::FAILURE,
+        Severity::Fine | Severity::Landfall | Severity::Unread | Severity::Warning => {
+            ExitCode::SUCCESS
+        }
+    })
+}
+
+fn show(report: &Report, quiet: bool) -> std::io::Result<()> {
+    for finding in &report.findings {
+        if !(quiet && finding.severity == Severity::Fine) {
+            lines(finding)?;
+        }
+    }
+    let count = |severity| {
+        report
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    };
+    let summary = format!(
+        "{} fine, {} that Landfall will do, {} not read, {} to know, {} to mend",
+        count(Severity::Fine),
+        count(Severity::Landfall),
+        count(Severity::Unread),
+        count(Severity::Warning),
+        count(Severity::Mend),
+    );
+    out::line(format_args!("\n{summary}. Nothing was changed."))
+}
+
+/// A finding: what it is on one line, and below it why it matters and what mends it.
+pub(super) fn lines(finding: &Finding) -> std::io::Result<()> {
+    let mark = match finding.severity {
+        Severity::Fine => "✓".green().to_string(),
+        Severity::Landfall => "+".cyan().to_string(),
+        Severity::Unread => "?".dimmed().to_string(),
+        Severity::Warning => "!".yellow().to_string(),
+        Severity::Mend => "✗".red().bold().to_string(),
+    };
+    out::line(format_args!(
+        "{mark} {}: {}",
+        finding.subject.bold(),
+        finding.what
+    ))?;
+    if finding.severity == Severity::Landfall {
+        return Ok(());
+    }
+    if !finding.why.is_empty() {
+        out::line(format_args!("    {}", finding.why))?;
+    }
+    for line in finding.mend.iter().flat_map(|mend| mend.lines()) {
+        out::line(format_args!("    {line}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Whether the database answers, and whether its schema is this program's. Nothing is made or migrated.
+
+use std::path::Path;
+
+use landfall_model::finding::Finding;
+use landfall_model::ids::AccountId;
+
+use crate::engine::chain;
+use crate::store::{AccountFilter, Store, StoreError};
+
+const SUBJECT: &str = "database";
+
+/// What was found, and the numbers of the accounts that Landfall looks after.
+pub async fn examine(url: &str) -> (Finding, Vec<AccountId>) {
+    if let Some(file) = missing_file(url) {
+        let what = format!("there is no file {file} yet");
+        return (Finding::landfall(SUBJECT, what), Vec::new());
+    }
+    match look(url).await {
+        Ok((0, governed)) => (
+            Finding::fine(SUBJECT, "it answers, and its schema is this program's"),
+            governed,
+        ),
+        Ok((behind, governed)) => {
+            let what = format!("its schema is behind by {behind} migrations");
+            (Finding::landfall(SUBJECT, what), governed)
+        }
+        Err(error) => {
+            let mend = "Set LANDFALL_DATABASE_URL to a database that answers; see docs/operations.md, \"The database\".";
+            let why =
+                "Landfall remembers there what it asked AWS for, and does nothing without it.";
+            (Finding::mend(SUBJECT, chain(&error), why, mend), Vec::new())
+        }
+    }
+}
+
+/// Migrations that are still to come, and the accounts, where the schema is there to ask.
+async fn look(url: &str) -> Result<(usize, Vec<AccountId>), StoreError> {
+    let store = Store::open(url).await?;
+    let behind = store.migrations_to_come().await?;
+    let mut governed = Vec::new();
+    if behind == 0 {
+        let filter = AccountFilter {
+            has_account_id: Some(true),
+            ..AccountFilter::default()
+        };
+        let mut cursor = None;
+        loop {
+            let page = store.accounts(&filter, cursor.as_deref(), 500).await?;
+            let looked_after = page.items.into_iter().filter(|a| a.phase.has_cells());
+            governed.extend(looked_after.filter_map(|account| account.account_id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+    }
+    store.close().await;
+    Ok((behind, governed))
+}
+
+/// SQLite's file where it is not there: opening it would make it.
+fn missing_file(url: &str) -> Option<String> {
+    let file = url.strip_prefix("sqlite:")?;
+    let file = file.strip_prefix("//").unwrap_or(file);
+    let file = file.split('?').next().unwrap_or(file);
+    (!file.contains(":memory:") && !Path::new(file).exists()).then(|| file.to_owned())
+}
