@@ -16,14 +16,15 @@ use landfall_model::ids::Region;
 use landfall_tests::stage::{ELSEWHERE, Stage};
 use serde_json::{Value, json};
 
-/// Runs a law on every control, or on the one that `LAWS_FOR` names.
+/// Runs a law on every control, or on those that `LAWS_FOR` names, with commas between them.
 async fn for_every_control(law: impl AsyncFn(&'static dyn AnyControl)) {
     let only = std::env::var("LAWS_FOR").ok();
     for control in registry::controls().values() {
-        if only
-            .as_ref()
-            .is_some_and(|only| only != control.descriptor().id.as_str())
-        {
+        if only.as_ref().is_some_and(|only| {
+            !only
+                .split(',')
+                .any(|id| id == control.descriptor().id.as_str())
+        }) {
             continue;
         }
         eprintln!("{}", control.descriptor().id);
@@ -231,6 +232,13 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
     };
     let bucket = stage.log_bucket();
     match control {
+        "accessanalyzer.analyzer" => each("access-analyzer", &application, &["delete_analyzers", "fail_analyzers"]),
+        "accessanalyzer.organization-analyzer" => each("access-analyzer", &security, &["delete_analyzers", "fail_analyzers"]),
+        "account.alternate-contacts" => ["BILLING", "OPERATIONS", "SECURITY"]
+            .iter()
+            .map(|kind| json!({ "service": "account", "action": "delete_alternate_contact", "account": application, "type": kind }))
+            .chain([json!({ "service": "account", "action": "edit_alternate_contact", "account": application, "type": "SECURITY", "contact": { "EmailAddress": "elsewhere@example.com" } })])
+            .collect(),
         "cloudtrail.trail" => each("cloudtrail", MANAGEMENT, &["stop_logging", "delete_trail"]),
         "cloudtrail.organization-trail" => {
             let mut all = each("cloudtrail", MANAGEMENT, &["stop_logging", "delete_trail"]);
@@ -254,6 +262,13 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
         }
         "guardduty.membership" => each("guardduty", &application, &["disassociate_member"]),
         "guardduty.organization" => each("guardduty", &security, &["delete_detector"]),
+        "iam.password-policy" => {
+            let mut all = each("iam", &application, &["delete_password_policy"]);
+            for (member, value) in [("MinimumPasswordLength", json!(8)), ("PasswordReusePrevention", json!(1)), ("MaxPasswordAge", json!(30)), ("RequireSymbols", json!(true)), ("AllowUsersToChangePassword", json!(false))] {
+                all.push(json!({ "service": "iam", "action": "edit_password_policy", "account": application, "policy": { member: value } }));
+            }
+            all
+        }
         "iam.service-linked-roles" => {
             vec![json!({ "service": "iam", "action": "delete_role", "account": application, "role": "AWSServiceRoleForConfig" })]
         }
@@ -279,6 +294,11 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
             let sandbox = stage.unit_id("Applications/Sandbox").await;
             vec![json!({ "service": "organizations", "action": "rename_ou", "ou": sandbox, "name": "Playground" })]
         }
+        "s3.account-public-access-block" => ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"]
+            .iter()
+            .map(|setting| json!({ "service": "s3control", "action": "set_public_access_block", "account": application, "setting": setting, "on": false }))
+            .chain([json!({ "service": "s3control", "action": "remove_public_access_block", "account": application })])
+            .collect(),
         "s3.log-bucket" => ["delete_bucket_policy", "suspend_versioning", "remove_public_access_block"]
             .iter()
             .map(|action| json!({ "service": "s3", "action": action, "bucket": bucket }))

@@ -91,10 +91,11 @@ impl Aws {
 
     clients! {
         sts: aws_sdk_sts,
-        account_management: aws_sdk_account,
+        accessanalyzer: aws_sdk_accessanalyzer,
         cloudtrail: aws_sdk_cloudtrail,
         config: aws_sdk_config,
         guardduty: aws_sdk_guardduty,
+        s3control: aws_sdk_s3control,
         securityhub: aws_sdk_securityhub,
     }
 
@@ -113,6 +114,16 @@ impl Aws {
         let region = aws_config::Region::from_static(GLOBAL_REGION);
         aws_sdk_iam::Client::from_conf(
             aws_sdk_iam::config::Builder::from(&self.config)
+                .region(region)
+                .build(),
+        )
+    }
+
+    /// And so is Account Management.
+    pub fn account_management(&self) -> aws_sdk_account::Client {
+        let region = aws_config::Region::from_static(GLOBAL_REGION);
+        aws_sdk_account::Client::from_conf(
+            aws_sdk_account::config::Builder::from(&self.config)
                 .region(region)
                 .build(),
         )

@@ -30,9 +30,7 @@ use crate::limiter::Limiter;
 use crate::localhost::LocalhostResolver;
 use crate::organizational_units::UnitIds;
 use crate::roster::Rosters;
-
-/// The longest session policy that `AssumeRole` takes, in characters (STS API, parameter `Policy`).
-pub const LONGEST_SESSION_POLICY: usize = 2_048;
+use crate::session_policy;
 
 /// How long sessions last: the most that role chaining allows (IAM, "Roles terms and concepts").
 const SESSION_SECONDS: i32 = 3_600;
@@ -238,7 +236,7 @@ impl Cloud {
         errand: &Errand,
         role: &str,
     ) -> Result<Credentials, CloudError> {
-        let policy = session_policy(&errand.actions);
+        let policy = session_policy::document(&errand.actions)?;
         let arn = format!("arn:aws:iam::{}:role/{role}", errand.account);
         let name = session_name(&errand.reason);
         let sts = from.sts();
@@ -247,7 +245,7 @@ impl Cloud {
                 sts.assume_role()
                     .role_arn(&arn)
                     .role_session_name(&name)
-                    .set_policy(policy.clone())
+                    .policy(&policy)
                     .duration_seconds(SESSION_SECONDS)
                     .send()
             })
@@ -301,15 +299,6 @@ impl Cloud {
 
 const ASSUME: &str = "sts:AssumeRole";
 
-/// The policy that narrows a session to its actions, `None` where it would be longer than STS takes.
-///
-/// A test holds every baseline's set of actions under the limit, so that `None` is never seen in practice; if it were,
-/// the role's own policy would still bind.
-pub(crate) fn session_policy(actions: &BTreeSet<&'static str>) -> Option<String> {
-    let document = landfall_policy::allow_actions(actions.iter().copied()).to_minified();
-    (document.len() <= LONGEST_SESSION_POLICY).then_some(document)
-}
-
 /// A session's name: what CloudTrail shows as the caller (2 to 64 of `[\w+=,.@-]`).
 fn session_name(reason: &str) -> String {
     let reason: String = reason
@@ -344,23 +333,6 @@ fn to_credentials(from: &StsCredentials) -> Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_session_may_do_its_actions_and_no_more() {
-        let policy = session_policy(
-            &[
-                "guardduty:CreateDetector",
-                "config:PutConfigurationRecorder",
-            ]
-            .into(),
-        )
-        .unwrap();
-        assert!(
-            policy.contains("guardduty:CreateDetector") && !policy.contains('*')
-                || policy.contains(r#""Resource":"*""#),
-            "{policy}"
-        );
-    }
 
     #[test]
     fn a_session_is_named_as_aws_allows() {

@@ -1,6 +1,6 @@
 //! How often AWS lets itself be called.
 //!
-//! Sources: Organizations quotas ("Throttling limits"), the GuardDuty, Security Hub, Config, CloudTrail, IAM and STS
+//! Sources: Organizations quotas ("Throttling limits"), the Account Management, GuardDuty, Security Hub, Config, CloudTrail, IAM and STS
 //! quota pages. Where AWS publishes nothing the figure is cautious; a throttled answer slows its bucket down anyway.
 
 /// Calls a second, and calls at once after a rest.
@@ -46,7 +46,15 @@ pub fn bucket(action: &'static str) -> (&'static str, Rate) {
             "organizations" => (action, rate(1.0, 2.0)),
             "sts" => ("sts", rate(100.0, 200.0)),
             "iam" => ("iam", rate(10.0, 15.0)),
-            "account" => ("account", rate(1.0, 3.0)),
+            "account" => match other {
+                "account:GetAlternateContact" => (action, rate(10.0, 15.0)),
+                "account:PutAlternateContact" => (action, rate(5.0, 8.0)),
+                "account:ListRegions" | "account:GetRegionOptStatus" => (action, rate(5.0, 5.0)),
+                "account:EnableRegion" => (action, rate(1.0, 1.0)),
+                _ => (action, rate(3.0, 3.0)),
+            },
+            "access-analyzer" => ("access-analyzer", rate(10.0, 15.0)),
+            "s3" if other.contains("AccountPublicAccessBlock") => (action, rate(5.0, 10.0)),
             "s3" => ("s3", rate(50.0, 100.0)),
             "cloudtrail" if is_read(other) => ("cloudtrail-read", rate(10.0, 10.0)),
             "cloudtrail" => ("cloudtrail-write", rate(1.0, 1.0)),

@@ -18,6 +18,7 @@ import botocore
 
 # Service folder in botocore -> None for everything, or the operations whose shapes stay.
 WHOLE = {
+    "accessanalyzer": ["CreateAnalyzer", "DeleteAnalyzer", "GetAnalyzer", "ListAnalyzers", "ListTagsForResource", "TagResource", "UntagResource"],
     "account": None,
     "cloudtrail": None,
     "config": None,
@@ -25,6 +26,7 @@ WHOLE = {
     "iam": None,
     "organizations": None,
     "s3": None,
+    "s3control": ["DeletePublicAccessBlock", "GetPublicAccessBlock", "PutPublicAccessBlock"],
     "securityhub": None,
     "sts": None,
 }

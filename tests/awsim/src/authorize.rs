@@ -252,12 +252,12 @@ pub(crate) fn request_context(call: &Call<'_>) -> Context {
 
 /// The IAM action of an operation: the same name, but for S3.
 fn action(service: &str, operation: &str) -> String {
-    let name = if service == "s3" {
-        services::s3::action(operation)
-    } else {
-        operation
+    let name = match service {
+        "s3" => services::s3::action(operation),
+        "s3control" => services::s3control::action(operation),
+        _ => operation,
     };
-    format!("{service}:{name}")
+    format!("{}:{name}", services::prefix(service))
 }
 
 /// AWS's words (*Troubleshoot access denied error messages* in the IAM User Guide).

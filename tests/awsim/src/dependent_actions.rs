@@ -18,7 +18,13 @@ pub(crate) struct Dependent {
 }
 
 /// The service-linked role that a service makes on first use: the service's principal and the role's name.
-const SERVICE_LINKED: [(&str, &str, &str, &str); 3] = [
+const SERVICE_LINKED: [(&str, &str, &str, &str); 4] = [
+    (
+        "access-analyzer",
+        "CreateAnalyzer",
+        "access-analyzer.amazonaws.com",
+        "AWSServiceRoleForAccessAnalyzer",
+    ),
     (
         "guardduty",
         "CreateDetector",
@@ -40,7 +46,13 @@ const SERVICE_LINKED: [(&str, &str, &str, &str); 3] = [
 ];
 
 /// The action that tags what an operation creates, asked where the call brings tags.
-const TAGGING: [(&str, &str, &str, &str); 10] = [
+const TAGGING: [(&str, &str, &str, &str); 11] = [
+    (
+        "access-analyzer",
+        "CreateAnalyzer",
+        "tags",
+        "access-analyzer:TagResource",
+    ),
     (
         "organizations",
         "CreateAccount",

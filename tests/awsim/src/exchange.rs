@@ -33,7 +33,7 @@ pub(crate) async fn exchange(
         let error = protocol::bad_credentials(model, Credentials::Missing);
         return Ok(protocol::refuse(model, &error, &id.text, &path));
     };
-    let Some(model) = Model::by_signing_name(&signature.service) else {
+    let Some(model) = Model::by_signing_name(service_of(&signature, &parts)) else {
         let name = target_of(&parts);
         shared.calls().record_unbuilt(&signature.service, name);
         let model = unsigned_model(&parts, &body);
@@ -80,6 +80,14 @@ pub(crate) async fn exchange(
     };
     told.count(shared, model, outcome);
     Ok(response)
+}
+
+/// The service that a request is for. S3 Control signs as S3 does; each of its operations takes this header.
+fn service_of<'a>(signature: &'a Signature, parts: &Parts) -> &'a str {
+    if signature.service == "s3" && parts.headers.contains_key("x-amz-account-id") {
+        return "s3control";
+    }
+    &signature.service
 }
 
 /// What became known of a call on its way, for the counters.

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::call::{AccountId, Answer, Region};
+use crate::services;
 
 /// What a test asks for: which calls, how many of them or how likely, and what befalls them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
+    /// A service as awsim names it, or what its IAM actions begin with: `s3` is S3 and S3 Control.
     pub service: String,
     /// All operations where absent; so with account and Region.
     pub operation: Option<String>,
@@ -77,7 +79,7 @@ pub struct Target<'a> {
 impl Fault {
     fn fits(&self, target: Target<'_>) -> bool {
         let plan = &self.plan;
-        plan.service == target.service
+        (plan.service == target.service || plan.service == services::prefix(target.service))
             && plan
                 .operation
                 .as_deref()

@@ -189,6 +189,8 @@ pub static LIMITS: &[Limit] = &[
     ),
     // "Best practices design patterns", S3 User Guide: 3,500 writes a second for each prefix.
     each("s3", &[], 3500.0, 3500.0, Documented),
+    each("s3control", &[], 10.0, 50.0, Observed),
+    each("access-analyzer", &[], 10.0, 20.0, Observed),
     // "Quotas in AWS CloudTrail", CloudTrail User Guide.
     each(
         "cloudtrail",
@@ -333,7 +335,9 @@ pub fn throttled(service: &str) -> AwsError {
         "account" | "guardduty" | "securityhub" => {
             AwsError::new("TooManyRequestsException", "Rate exceeded").status(429)
         }
-        "s3" => AwsError::new("SlowDown", "Please reduce your request rate.").status(503),
+        "s3" | "s3control" => {
+            AwsError::new("SlowDown", "Please reduce your request rate.").status(503)
+        }
         "iam" | "sts" => AwsError::new("Throttling", "Rate exceeded"),
         _ => AwsError::new("ThrottlingException", "Rate exceeded"),
     }

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::call::{AccountId, Region};
 use crate::services::{
-    account, cloudtrail, config, guardduty, iam, organizations, s3, securityhub, sts,
+    accessanalyzer, account, cloudtrail, config, guardduty, iam, organizations, s3, s3control,
+    securityhub, sts,
 };
 
 /// The organization's management account, whose administrator owns the access key `AWSIMMANAGEMENT0000`.
@@ -26,9 +27,11 @@ pub struct World {
     pub settings: Settings,
     pub organizations: organizations::State,
     pub sts: sts::State,
+    pub accessanalyzer: accessanalyzer::State,
     pub account: account::State,
     pub iam: iam::State,
     pub s3: s3::State,
+    pub s3control: s3control::State,
     pub cloudtrail: cloudtrail::State,
     pub config: config::State,
     pub guardduty: guardduty::State,
@@ -44,9 +47,11 @@ impl World {
             settings,
             organizations: organizations::State::default(),
             sts: sts::State::default(),
+            accessanalyzer: accessanalyzer::State::default(),
             account: account::State::default(),
             iam: iam::State::default(),
             s3: s3::State::default(),
+            s3control: s3control::State::default(),
             cloudtrail: cloudtrail::State::default(),
             config: config::State::default(),
             guardduty: guardduty::State::default(),

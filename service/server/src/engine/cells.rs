@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_controls::cloud::Errand;
 use landfall_controls::control::{AnyControl, PlannedChange};
 use landfall_controls::session::Session;
+use landfall_controls::session_policy::Sessions;
 use landfall_model::asset::Asset;
 use landfall_model::baseline::Baseline;
 use landfall_model::cell::{Cell, CellKey, CellStatus};
@@ -99,14 +100,9 @@ impl Engine {
                 })
                 .await?;
         }
-        let actions: BTreeSet<&'static str> = board
-            .slots
-            .values()
-            .flat_map(|slot| slot.control.descriptor().actions)
-            .copied()
-            .collect();
+        let sessions = Sessions::of(board.slots.values().map(|slot| slot.control.descriptor()));
         self.hasten(&mut board, work, now);
-        self.enter(work, &actions).await?;
+        self.enter(work, &sessions).await?;
 
         let mut running = FuturesUnordered::new();
         loop {
@@ -116,7 +112,7 @@ impl Engine {
                     running.push(self.attempt(
                         work,
                         journal,
-                        &actions,
+                        &sessions,
                         slot.control,
                         slot.parameters,
                         slot.cell.clone(),
@@ -180,18 +176,14 @@ impl Engine {
 
     /// Assumes the role in the account before its cells do: while it cannot be assumed yet, one call finds that out and
     /// not a hundred.
-    async fn enter(
-        &self,
-        work: &Work<'_>,
-        actions: &BTreeSet<&'static str>,
-    ) -> Result<(), PassError> {
+    async fn enter(&self, work: &Work<'_>, sessions: &Sessions) -> Result<(), PassError> {
         if work.lease.target == TargetId::Organization {
             return Ok(());
         }
         let errand = Errand {
             account: work.place.account.clone(),
             region: work.place.region.clone(),
-            actions: actions.clone(),
+            actions: sessions.first(),
             reason: work.lease.target.to_string(),
             young: work.young,
             shared: work.place.organization.owns(&work.place.account),
@@ -229,7 +221,7 @@ impl Engine {
         &self,
         work: &Work<'_>,
         journal: &Journal,
-        actions: &BTreeSet<&'static str>,
+        sessions: &Sessions,
         control: &'static dyn AnyControl,
         parameters: &Value,
         mut cell: Cell,
@@ -239,8 +231,7 @@ impl Engine {
             let descriptor = control.descriptor();
             let place = Place { region: cell.key.region.clone(), ..work.place.clone() };
             let own: BTreeSet<&'static str> = descriptor.actions.iter().copied().collect();
-            // The organization's controls are many: together they would not fit into one session policy.
-            let target_actions = if descriptor.scope.is_organization() { own.clone() } else { actions.clone() };
+            let target_actions = if descriptor.scope.is_organization() { own.clone() } else { sessions.of_control(descriptor) };
             let reason = work.lease.target.to_string();
             let session = Session::new(self.cloud.clone(), Arc::new(place), reason, work.young, target_actions, own)
                 .as_of(self.as_of(work.lease, &cell));

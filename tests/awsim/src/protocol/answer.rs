@@ -107,7 +107,7 @@ fn payload(
             let shape = model.shape(member.reference.shape);
             let name = member.reference.wire_name.as_deref().unwrap_or(&shape.name);
             if let (Kind::Structure(structure), Value::Object(fields)) = (&shape.kind, value) {
-                writer.open(name, Some(S3_NAMESPACE));
+                writer.open(name, Some(namespace(model)));
                 writer.members(&shape.name, structure, fields)?;
                 writer.close(name);
             } else {
@@ -200,6 +200,13 @@ fn query_body(
 
 const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
+fn namespace(model: &Model) -> &'static str {
+    match model.service {
+        "s3control" => "http://awss3control.amazonaws.com/doc/2018-08-20/",
+        _ => S3_NAMESPACE,
+    }
+}
+
 fn s3_body(
     model: &Model,
     operation: &Operation,
@@ -228,7 +235,7 @@ fn s3_body(
         return Ok(writer.out);
     }
     let root = s3_root(operation);
-    writer.open(&root, Some(S3_NAMESPACE));
+    writer.open(&root, Some(namespace(model)));
     writer.members(&operation.name, structure, fields)?;
     writer.close(&root);
     Ok(writer.out)
@@ -276,7 +283,9 @@ pub fn refuse(
     let body = match model.protocol {
         Protocol::Json | Protocol::RestJson => json_error(error, shape, model.protocol),
         Protocol::Query => query_error(model, error, status, request_id),
-        Protocol::RestXml => s3_error(model, error, request_id, resource),
+        // Of the services with REST and XML S3 alone has a form of its own.
+        Protocol::RestXml if model.service == "s3" => s3_error(model, error, request_id, resource),
+        Protocol::RestXml => query_error(model, error, status, request_id),
     };
     let mut response = respond(model, status, request_id, body.into());
     // By this header clients find the Region to go to, for a HEAD has no body to read.

@@ -91,10 +91,10 @@ pub(super) fn invalid(model: &Model, violations: &[Violation]) -> AwsError {
             };
             AwsError::new("InvalidInputException", message).with("Code", "InvalidInput")
         }
-        "s3" if first.path.contains('.') || first.rule == Rule::Required => {
+        "s3" | "s3control" if first.path.contains('.') || first.rule == Rule::Required => {
             AwsError::new("MalformedXML", MALFORMED_XML)
         }
-        "s3" => AwsError::new(
+        "s3" | "s3control" => AwsError::new(
             "InvalidArgument",
             format!("Invalid value for {}", upper_first(name)),
         ),

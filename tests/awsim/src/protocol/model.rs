@@ -202,7 +202,11 @@ const fn source(service: &'static str, json: &'static str) -> Source {
     }
 }
 
-static SOURCES: [Source; 9] = [
+static SOURCES: [Source; 11] = [
+    source(
+        "access-analyzer",
+        include_str!("../../models/accessanalyzer.json"),
+    ),
     source("account", include_str!("../../models/account.json")),
     source("cloudtrail", include_str!("../../models/cloudtrail.json")),
     source("config", include_str!("../../models/config.json")),
@@ -213,12 +217,14 @@ static SOURCES: [Source; 9] = [
         include_str!("../../models/organizations.json"),
     ),
     source("s3", include_str!("../../models/s3.json")),
+    source("s3control", include_str!("../../models/s3control.json")),
     source("securityhub", include_str!("../../models/securityhub.json")),
     source("sts", include_str!("../../models/sts.json")),
 ];
 
 impl Model {
-    /// The model behind the service name of a signature's credential scope.
+    /// The model behind the service name of a signature's credential scope; S3 Control, which signs as S3 does, stands
+    /// under a name of its own.
     pub fn by_signing_name(name: &str) -> Option<&'static Model> {
         let source = SOURCES.iter().find(|source| source.service == name)?;
         Some(

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::call::{Answer, AwsError, Call};
 use crate::world::World;
 
+pub mod accessanalyzer;
 pub mod account;
 pub mod cloudtrail;
 pub mod config;
@@ -13,14 +14,24 @@ pub mod guardduty;
 pub mod iam;
 pub mod organizations;
 pub mod s3;
+pub mod s3control;
 #[cfg(test)]
 pub(crate) mod scene;
 pub mod securityhub;
 pub mod sts;
 
+/// What a service's IAM actions begin with.
+pub fn prefix(service: &str) -> &str {
+    match service {
+        "s3control" => "s3",
+        service => service,
+    }
+}
+
 /// Hands an authorized call to its service.
 pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
     match call.service {
+        "access-analyzer" => accessanalyzer::answer(world, call),
         "account" => account::answer(world, call),
         "cloudtrail" => cloudtrail::answer(world, call),
         "config" => config::answer(world, call),
@@ -28,6 +39,7 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "iam" => iam::answer(world, call),
         "organizations" => organizations::answer(world, call),
         "s3" => s3::answer(world, call),
+        "s3control" => s3control::answer(world, call),
         "securityhub" => securityhub::answer(world, call),
         "sts" => sts::answer(world, call),
         _ => Err(AwsError::not_built()),
@@ -37,6 +49,7 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
 /// The ARN that the call acts on, for policies; `*` where the service has no finer grain.
 pub fn resource(world: &World, call: &Call<'_>) -> String {
     match call.service {
+        "access-analyzer" => accessanalyzer::resource(call),
         "account" => account::resource(world, call),
         "cloudtrail" => cloudtrail::resource(world, call),
         "guardduty" => guardduty::resource(call),
@@ -57,12 +70,15 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
         .and_then(Value::as_str)
         .unwrap_or_default();
     match service {
+        "access-analyzer" => accessanalyzer::tamper(world, request),
+        "account" => account::tamper(world, request),
         "cloudtrail" => cloudtrail::tamper(world, request, now),
         "config" => config::tamper(world, request, now),
         "guardduty" => guardduty::tamper(world, request, now),
         "iam" => iam::tamper(world, request, now),
         "organizations" => organizations::tamper(world, request, now),
         "s3" => s3::tamper(world, request, now),
+        "s3control" => s3control::tamper(world, request),
         "securityhub" => securityhub::tamper(world, request, now),
         _ => Err(format!("nothing to tamper with in service {service:?}")),
     }

@@ -30,6 +30,16 @@ fn not_found() -> AwsError {
 }
 
 impl Contacts {
+    /// Takes an alternate contact away behind everyone's back.
+    pub(super) fn remove_alternate(&mut self, account: AccountId, kind: &str) {
+        self.alternate.remove(&(account, kind.to_owned()));
+    }
+
+    /// An alternate contact to be changed behind everyone's back.
+    pub(super) fn alternate_mut(&mut self, account: AccountId, kind: &str) -> Option<&mut Value> {
+        self.alternate.get_mut(&(account, kind.to_owned()))
+    }
+
     pub(super) fn get_alternate(&self, call: &Call<'_>, account: AccountId) -> Answer {
         let contact = self
             .alternate

@@ -8,6 +8,9 @@ use crate::world::{MANAGEMENT_ACCOUNT, World};
 
 mod contacts;
 mod opt_in;
+mod tamper;
+
+pub use tamper::tamper;
 
 /// What the service is called in Organizations.
 const PRINCIPAL: &str = "account.amazonaws.com";

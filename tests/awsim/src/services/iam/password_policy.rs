@@ -9,6 +9,16 @@ use crate::world::World;
 /// The members of the `PasswordPolicy` shape.
 pub(super) struct PasswordPolicy(Value);
 
+impl PasswordPolicy {
+    /// Lays members over those that are there.
+    pub(super) fn edit(&mut self, changes: &serde_json::Map<String, Value>) {
+        for (member, value) in changes {
+            self.0[member] = value.clone();
+        }
+        self.0["ExpirePasswords"] = self.0.get("MaxPasswordAge").is_some().into();
+    }
+}
+
 /// Writes the whole policy: what a call leaves out goes back to its default, as the API reference says.
 pub(super) fn update(world: &mut World, call: &Call<'_>) -> Answer {
     let flag = |member: &str| call.flag(member).unwrap_or(false);

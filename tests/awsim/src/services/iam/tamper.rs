@@ -18,6 +18,7 @@ use crate::world::World;
 /// | `delete_role_policy` | `role`, `name` |
 /// | `attach_role_policy`, `detach_role_policy` | `role`, `policy_arn` |
 /// | `delete_password_policy` | |
+/// | `edit_password_policy` | `policy`: members of the `PasswordPolicy` shape |
 /// | `delete_access_key` | `access_key` |
 ///
 /// # Errors
@@ -70,6 +71,18 @@ pub fn tamper(world: &mut World, request: &Value, _now: Timestamp) -> Result<Val
             }
         }
         "delete_password_policy" => state.account(account).password_policy = None,
+        "edit_password_policy" => {
+            let changes = request
+                .get("policy")
+                .and_then(Value::as_object)
+                .ok_or("`policy` is missing")?;
+            state
+                .account(account)
+                .password_policy
+                .as_mut()
+                .ok_or("there is no password policy")?
+                .edit(changes);
+        }
         "delete_access_key" => {
             let key = text(request, "access_key")?;
             state

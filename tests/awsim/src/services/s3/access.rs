@@ -44,7 +44,7 @@ pub(super) fn check(world: &World, call: &Call<'_>) -> Result<(), AwsError> {
     let own = bucket.owner == call.account();
     let allowed = match says(world, bucket, call) {
         Verdict::Deny { .. } => own && is_root(call) && is_about_policy(call),
-        Verdict::Allow { .. } => own || !is_restricted(bucket),
+        Verdict::Allow { .. } => own || !is_restricted(world, bucket),
         Verdict::Silent => own,
     };
     if !allowed {
@@ -113,11 +113,9 @@ fn context(principal: &PrincipalView, bucket: &Bucket) -> Context {
 }
 
 /// With `RestrictPublicBuckets` on, a public policy opens the bucket to services and its own account alone.
-fn is_restricted(bucket: &Bucket) -> bool {
-    let restricts = bucket
-        .public_access_block
-        .as_ref()
-        .is_some_and(|block| block["RestrictPublicBuckets"] == true);
+fn is_restricted(world: &World, bucket: &Bucket) -> bool {
+    let setting = "RestrictPublicBuckets";
+    let restricts = bucket.blocks(setting) || world.s3control.blocks(bucket.owner, setting);
     restricts && bucket.policy.as_ref().is_some_and(|policy| policy.public)
 }
 

@@ -39,6 +39,13 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
+    /// Whether one of the four settings against public access is on.
+    pub(super) fn blocks(&self, setting: &str) -> bool {
+        self.public_access_block
+            .as_ref()
+            .is_some_and(|block| block[setting] == true)
+    }
+
     /// A bucket as AWS makes it when nothing else is asked for: private, encrypted, without ACLs.
     pub(super) fn new(name: &str, owner: AccountId, region: Region, now: Timestamp) -> Self {
         Bucket {

@@ -20,6 +20,7 @@ mod settings;
 mod tamper;
 
 pub use access::action;
+pub(super) use settings::public_access_block;
 pub use tamper::tamper;
 
 /// What S3 knows.

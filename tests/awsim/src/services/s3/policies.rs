@@ -104,12 +104,12 @@ fn is_public(statement: &Statement) -> bool {
 
 pub(super) fn put(world: &mut World, call: &Call<'_>) -> Answer {
     let policy = BucketPolicy::new(world, call.required("Bucket"), call.required("Policy"))?;
+    let setting = "BlockPublicPolicy";
+    let of_account = world
+        .s3control
+        .blocks(world.s3.bucket(call)?.owner, setting);
     let bucket = world.s3.bucket_mut(call)?;
-    let blocked = bucket
-        .public_access_block
-        .as_ref()
-        .is_some_and(|block| block["BlockPublicPolicy"] == true);
-    if policy.public && blocked {
+    if policy.public && (of_account || bucket.blocks(setting)) {
         let message = format!(
             "User: {} is not authorized to perform: s3:PutBucketPolicy on resource: \"{}\" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
             call.principal.arn,

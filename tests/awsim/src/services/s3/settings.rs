@@ -7,7 +7,7 @@ use crate::call::{Answer, AwsError, Call};
 use crate::world::World;
 
 /// A whole `PublicAccessBlockConfiguration`: what `given` leaves out is `otherwise`.
-pub(super) fn public_access_block(given: Option<&Value>, otherwise: bool) -> Value {
+pub(crate) fn public_access_block(given: Option<&Value>, otherwise: bool) -> Value {
     let setting = |name: &str| {
         given
             .and_then(|given| given.get(name))
