@@ -250,11 +250,11 @@ mod tests {
         .unwrap();
         let weaker = Parameters {
             require_numbers: false,
-            ..desired.clone()
+            ..desired
         };
         let stronger = Parameters {
             minimum_length: 20,
-            ..desired.clone()
+            ..desired
         };
         let sentence = "require passwords of at least 14 characters, with numbers, for 90 days at most, none of the last 24";
         for (observed, sentences) in [
