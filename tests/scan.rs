@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use awsim::Traffic;
 use jiff::SignedDuration;
 use landfall_model::account::Phase;
 use landfall_server::engine::clock::Clock;
@@ -45,19 +44,13 @@ async fn a_sweep_asks_the_administrator_for_many_accounts_at_once() {
     let database = Database::sqlite().await;
     let store = &database.store;
     let clock = Arc::new(Forward::default());
-    let running = Running::start_by(&world, store, clock.clone()).await;
+    let running = Running::start_hastened(&world, store, clock.clone()).await;
     let mut accounts = Vec::new();
     for n in 0..ACCOUNTS {
         accounts.push(ask(&world, store, &format!("Application {n}")).await);
     }
     all_looked_at_since(store, &accounts, jiff::Timestamp::UNIX_EPOCH).await;
 
-    // Without latencies there would never be many under way at once.
-    world.sim.shared().set_traffic(Traffic {
-        latency: true,
-        throttle: false,
-        time_scale: 2,
-    });
     let mutating = world.mutating_calls();
     let before = calls(&world);
     let since = clock.now() + SignedDuration::from_hours(2);

@@ -9,6 +9,7 @@ use awsim::{MANAGEMENT_ACCESS_KEY, Options, Sim};
 use jiff::SignedDuration;
 use landfall_controls::cloud::{Access, Cloud};
 use landfall_model::cell::CellStatus;
+use landfall_model::creation::CreationPace;
 use landfall_model::ids::TargetId;
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::request::RequestForm;
@@ -145,6 +146,24 @@ impl Running {
 
     /// Starts an engine that takes the time from a clock of the test's own.
     pub async fn start_by(world: &World, store: &Store, clock: Arc<dyn Clock>) -> Self {
+        Running::start_with(world, store, clock, EngineSettings::default()).await
+    }
+
+    /// Starts an engine that makes accounts faster than AWS lets anybody: for tests that need many.
+    pub async fn start_hastened(world: &World, store: &Store, clock: Arc<dyn Clock>) -> Self {
+        let settings = EngineSettings {
+            pace: CreationPace::AWS.hastened(20),
+            ..EngineSettings::default()
+        };
+        Running::start_with(world, store, clock, settings).await
+    }
+
+    async fn start_with(
+        world: &World,
+        store: &Store,
+        clock: Arc<dyn Clock>,
+        settings: EngineSettings,
+    ) -> Self {
         let shutdown = CancellationToken::new();
         let engine = Engine::new(
             store.clone(),
@@ -153,7 +172,7 @@ impl Running {
             Arc::new(world.catalogue.baselines.clone()),
             Arc::new(world.catalogue.scps.clone()),
             clock,
-            EngineSettings::default(),
+            settings,
             Uuid::now_v7(),
         );
         let stop = shutdown.clone();

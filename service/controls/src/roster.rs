@@ -1,14 +1,13 @@
 //! What one list tells of many accounts at once.
 //!
 //! Whether an account is a member is one call; a list of all members is one call for fifty. While few ask, each asks for
-//! its own account. When many ask at the same time — a sweep through the organization, a restart — one of them reads
-//! the list, and the others take their answers from it.
+//! its own account. When many ask who were all due already as the first of them asked — a sweep through the
+//! organization, a restart — the next one reads the list, and the others take their answers from it.
 //!
 //! Nobody is answered with what is older than the question: a list counts only for those whose `since` is not after the
 //! moment in which its reading began.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,17 +17,20 @@ use tokio::time::Instant;
 use crate::error::CloudError;
 use crate::membership::Listed;
 
-/// So many questions at once are worth a list.
-const MANY: usize = 8;
+/// After so many single questions of one backlog a list is cheaper.
+const MANY: u32 = 8;
 
 /// After this long nobody's question is as old as the list.
 const FORGET_AFTER: Duration = Duration::from_secs(300);
 
 /// One list, of which each account is an entry.
 #[derive(Debug)]
-pub struct Roster<T> {
-    asking: AtomicUsize,
-    list: tokio::sync::Mutex<Option<List<T>>>,
+pub struct Roster<T>(tokio::sync::Mutex<State<T>>);
+
+#[derive(Debug)]
+struct State<T> {
+    list: Option<List<T>>,
+    singles: Singles,
 }
 
 #[derive(Debug)]
@@ -37,28 +39,35 @@ struct List<T> {
     entries: BTreeMap<AccountId, T>,
 }
 
+/// The questions for one account each that one list would have answered, had it been read instead of the first.
+#[derive(Debug)]
+struct Singles {
+    begun: Instant,
+    count: u32,
+}
+
+impl Singles {
+    fn new(begun: Instant) -> Self {
+        Singles { begun, count: 0 }
+    }
+
+    /// Whether another one had better be a list; if not, it is counted.
+    fn are_enough(&mut self, since: Instant, now: Instant) -> bool {
+        if since > self.begun {
+            *self = Singles::new(now);
+        }
+        let enough = self.count >= MANY;
+        self.count += u32::from(!enough);
+        enough
+    }
+}
+
 impl<T> Default for Roster<T> {
     fn default() -> Self {
-        Roster {
-            asking: AtomicUsize::new(0),
-            list: tokio::sync::Mutex::new(None),
-        }
-    }
-}
-
-/// One question, from its beginning to its end, however it ends.
-struct Asking<'a>(&'a AtomicUsize);
-
-impl<'a> Asking<'a> {
-    fn new(asking: &'a AtomicUsize) -> (Self, usize) {
-        let others = asking.fetch_add(1, Ordering::Relaxed);
-        (Asking(asking), others + 1)
-    }
-}
-
-impl Drop for Asking<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        Roster(tokio::sync::Mutex::new(State {
+            list: None,
+            singles: Singles::new(Instant::now()),
+        }))
     }
 }
 
@@ -72,20 +81,25 @@ impl<T: Clone> Roster<T> {
         one: impl AsyncFnOnce() -> Result<T, CloudError>,
         all: impl AsyncFnOnce() -> Result<BTreeMap<AccountId, T>, CloudError>,
     ) -> Result<T, CloudError> {
-        let (_asking, asking) = Asking::new(&self.asking);
         // Where somebody is reading the list, waiting for it is sooner than another call.
-        let mut list = self.list.lock().await;
-        let fresh = list.as_ref().is_some_and(|list| list.begun >= since);
-        if !fresh && asking > MANY {
-            let begun = Instant::now();
+        let mut state = self.0.lock().await;
+        let now = Instant::now();
+        let fresh = state.list.as_ref().is_some_and(|list| list.begun >= since);
+        if !fresh && state.singles.are_enough(since, now) {
             let entries = Box::pin(all()).await?;
-            *list = Some(List { begun, entries });
+            *state = State {
+                list: Some(List {
+                    begun: now,
+                    entries,
+                }),
+                singles: Singles::new(now),
+            };
         }
-        let found = match &*list {
+        let found = match &state.list {
             Some(list) if list.begun >= since => list.entries.get(account).cloned(),
             _ => None,
         };
-        drop(list);
+        drop(state);
         match found {
             Some(found) => Ok(found),
             None => Box::pin(one()).await,
@@ -93,8 +107,10 @@ impl<T: Clone> Roster<T> {
     }
 
     fn forget_idle(&self, now: Instant) {
-        if let Ok(mut list) = self.list.try_lock() {
-            list.take_if(|list| now.saturating_duration_since(list.begun) > FORGET_AFTER);
+        if let Ok(mut state) = self.0.try_lock() {
+            state
+                .list
+                .take_if(|list| now.saturating_duration_since(list.begun) > FORGET_AFTER);
         }
     }
 }
@@ -132,6 +148,8 @@ impl Rosters {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use futures_util::future::join_all;
 
     use super::*;
@@ -176,12 +194,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_who_asks_asks_for_itself() {
+    async fn who_asks_now_asks_for_itself() {
         let (roster, calls) = (Roster::default(), Calls::default());
-        for n in 0..20 {
+        for n in 0..50 {
             assert_eq!(calls.look(&roster, n, Instant::now()).await, n);
         }
-        assert_eq!(calls.counts(), (20, 0));
+        assert_eq!(calls.counts(), (50, 0));
+    }
+
+    #[test]
+    fn who_was_not_due_yet_belongs_to_no_backlog() {
+        let now = Instant::now();
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let mut singles = Singles::new(now);
+        // One account after the other comes due and is looked at, as all do over an hour.
+        assert!((1..100).all(|n| !singles.are_enough(after(n), after(n))));
+        // All of them were due at once, and are looked at as there is time.
+        let alone = (100..200).filter(|n| !singles.are_enough(after(100), after(*n)));
+        assert_eq!(alone.count(), MANY as usize);
     }
 
     #[tokio::test]
@@ -190,11 +220,10 @@ mod tests {
         let since = Instant::now();
         let answers = join_all((0..100).map(|n| calls.look(&roster, n, since))).await;
         assert_eq!(answers, (0..100).collect::<Vec<_>>());
-        let (one, all) = calls.counts();
-        assert!(one <= MANY && all == 1, "{one} alone, {all} lists");
+        assert_eq!(calls.counts(), (MANY as usize, 1));
         // Who may still be answered with what was so then is.
         assert_eq!(calls.look(&roster, 7, since).await, 7);
-        assert_eq!(calls.counts(), (one, all));
+        assert_eq!(calls.counts(), (MANY as usize, 1));
     }
 
     #[tokio::test]
