@@ -252,6 +252,38 @@ async fn a_wish_that_came_meanwhile_is_not_completed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_wanted_is_new_until_it_was_tried() {
+    both(async |db| {
+        let store = &db.store;
+        let target = add(store, "a@example.com").await.target();
+        // Neither a pass that did not get so far nor one that was wanted of meanwhile has tried it.
+        for (tries, wanted_meanwhile, new) in [
+            (false, false, true),
+            (true, false, true),
+            (false, false, false),
+            (true, true, false),
+            (true, false, true),
+        ] {
+            let lease = claim_one(store, at(0)).await;
+            assert_eq!(lease.wanted_anew, new);
+            if wanted_meanwhile {
+                store.want(target, at(0)).await.unwrap();
+            }
+            if tries {
+                assert_eq!(store.tried(&lease).await.unwrap(), LeaseState::Held);
+            }
+            let released = store.release(lease, at(0), false, None).await.unwrap();
+            assert_eq!(released, LeaseState::Held);
+        }
+        assert!(store.pause(target, "audit", "bob", at(1)).await.unwrap());
+        assert!(store.resume(target, "bob", at(1)).await.unwrap());
+        let lease = claim_one(store, at(1)).await;
+        assert!(lease.wanted_anew, "a pause ends with a fresh look");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn wake_ups_coalesce_and_none_is_lost() {
     both(async |db| {
         let store = &db.store;

@@ -143,6 +143,9 @@ impl Engine {
             }
         }
         drop(running);
+        if work.lease.wanted_anew && !shutdown.is_cancelled() {
+            held(self.store.tried(work.lease).await?)?;
+        }
         let waiting = board
             .slots
             .values()
@@ -193,6 +196,8 @@ impl Engine {
     }
 
     /// Makes due what would be due soon, so that an account is looked at as a whole, and what is wanted differently now.
+    /// When a person wants something of the target, whatever is not in sync is worth trying at once: what blocked it may
+    /// be mended.
     fn hasten(&self, board: &mut Board<'_>, work: &Work<'_>, now: Timestamp) {
         let soon = now + self.settings.look_every / 10;
         for (key, slot) in &mut board.slots {
@@ -205,9 +210,11 @@ impl Engine {
                 .desired(slot.parameters, &place)
                 .map(|desired| desired.revision);
             let changed = revision.is_ok_and(|revision| revision != slot.cell.revision);
-            let ripe = slot.cell.due_at <= soon && slot.cell.status() == CellStatus::InSync;
+            let in_sync = slot.cell.status() == CellStatus::InSync;
+            let ripe = slot.cell.due_at <= soon && in_sync;
             if changed
                 || ripe
+                || work.lease.wanted_anew && !in_sync
                 || slot.cell.waiting_for.is_some()
                 || !slot.cell.known && slot.cell.error.is_none()
             {

@@ -24,6 +24,8 @@ pub struct Lease {
     pub target: TargetId,
     /// What is wanted, as of the claim.
     pub generation: i64,
+    /// Whether something else is wanted since the last pass that tried everything: what rests is worth trying now.
+    pub wanted_anew: bool,
     /// Passes since the last one that ended without an error, this one included.
     pub attempts: u32,
     /// When the target became due: an answer of AWS's from before that does not count as a look.
@@ -101,6 +103,7 @@ impl Stored for Lease {
         Ok(Lease {
             target: row.name("id")?,
             generation: row.integer("generation")?,
+            wanted_anew: row.integer("generation")? > row.integer("tried_generation")?,
             attempts: row.number("attempts")?,
             due_since: row.time("due_since")?,
             owner: row.name("leased_by")?,
@@ -153,7 +156,7 @@ impl Store {
             .push(" order by due_at limit ")
             .value(limit);
         claim.push(self.dialect().for_claim);
-        claim.push(") returning id, generation, attempts, due_since, leased_by, fence");
+        claim.push(") returning id, generation, tried_generation, attempts, due_since, leased_by, fence");
         self.db().returning(claim.query()).await
     }
 
@@ -201,6 +204,19 @@ impl Store {
         // Other replicas need not hear of it: at worst they look at the lease's former end, and this one is alive.
         self.due_notify().notify_waiters();
         Ok(state)
+    }
+
+    /// Remembers that a pass has tried everything for its generation: cells that are still not in sync rest as their
+    /// errors say.
+    pub async fn tried(&self, lease: &Lease) -> Result<LeaseState, StoreError> {
+        let tried = query(
+            "update target set tried_generation = $1 where id = $2 and leased_by = $3 and fence = $4",
+        )
+        .bind(lease.generation)
+        .bind(lease.target)
+        .bind(lease.owner)
+        .bind(lease.fence);
+        Ok(LeaseState::of(self.db().execute(tried).await?))
     }
 
     /// Has a target looked at by `at` at the latest.
@@ -282,7 +298,7 @@ impl Store {
         self.change_target(pause, &event, now).await
     }
 
-    /// Ends a pause; the target is due now. `false` when it is not paused.
+    /// Ends a pause; the target is due now, with all of its cells that are not in sync. `false` when it is not paused.
     pub async fn resume(
         &self,
         target: TargetId,
@@ -291,7 +307,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let resume = query(
             "update target set paused_at = null, paused_by = null, paused_reason = null,
-                due_at = case when leased_by is null then $1 else due_at end
+                generation = generation + 1, due_at = case when leased_by is null then $1 else due_at end
              where id = $2 and paused_at is not null",
         )
         .bind(now)
