@@ -1,10 +1,13 @@
 //! Cells come back as they were put, are counted by the status they have, and drift is listed.
 
 use jiff::Timestamp;
-use landfall_model::cell::{Cell, CellKey};
+use landfall_model::account::Phase;
+use landfall_model::cell::{Cell, CellKey, CellWaiver};
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::event::EventKind;
 use landfall_model::ids::Revision;
+use landfall_model::repair::Repairs;
+use landfall_model::waiver::Beneficiary;
 use landfall_server::store::{DriftFilter, LeaseState, NewEvent, StoreError};
 use landfall_tests::database::both;
 use serde_json::json;
@@ -24,6 +27,12 @@ pub(super) fn cell(region: &str, control: &str) -> Cell {
         ..Cell::unseen(key, Revision::of(b"1"), at(9))
     }
 }
+
+/// Repaired three times in a row, the last time at `at(4)`.
+const FOUGHT_OVER: Repairs = Repairs {
+    in_a_row: 3,
+    last_at: Some(Timestamp::constant(1_800_000_004, 0)),
+};
 
 fn drifted(region: &str, control: &str, since: Timestamp) -> Cell {
     Cell {
@@ -58,7 +67,11 @@ async fn cells_come_back_as_they_were_put() {
             ..cell("eu-west-1", "c.c")
         };
         let mut cells = vec![
-            drifted("eu-central-1", "a.a", at(5)),
+            Cell {
+                desired: Some(json!({"enabled": true})),
+                repairs: FOUGHT_OVER,
+                ..drifted("eu-central-1", "a.a", at(5))
+            },
             blocked("eu-central-1", "b.b"),
             waiting,
             unseen,
@@ -178,7 +191,20 @@ async fn cells_are_counted_by_the_status_that_they_derive() {
             known: false,
             ..cell(regions[6], "a.a")
         };
-        cells.push(cell("eu-west-1", "b.b"));
+        cells[7] = Cell {
+            repairs: FOUGHT_OVER,
+            ..drifted(regions[7], "a.a", at(1))
+        };
+        let waiver = super::waivers::waiver(Beneficiary::Organization);
+        store.propose_waiver(&waiver).await.unwrap();
+        cells.push(Cell {
+            waiver: Some(CellWaiver {
+                id: waiver.id,
+                until: at(99),
+            }),
+            ..drifted("eu-west-1", "b.b", at(1))
+        });
+        cells.push(cell("eu-west-2", "b.b"));
         assert_eq!(
             store.put_cells(&lease, &cells, &[], at(8)).await.unwrap(),
             LeaseState::Held
@@ -209,15 +235,25 @@ async fn cells_are_counted_by_the_status_that_they_derive() {
 async fn drift_is_listed_the_oldest_first() {
     both(async |db| {
         let store = &db.store;
-        let [a, b] = [
+        let [a, b, vended] = [
             add(store, "a@example.com").await.target(),
             add(store, "b@example.com").await.target(),
+            add(store, "c@example.com").await.target(),
         ];
         let leases = store
             .claim(uuid::Uuid::now_v7(), at(0), 9, super::MINUTE)
             .await
             .unwrap();
-        for lease in &leases {
+        for (n, lease) in leases.iter().enumerate() {
+            let number = format!("22222222222{n}").parse().unwrap();
+            let _ = store.adopt(lease, &number).await.unwrap();
+            let phase = match lease.target == vended {
+                true => Phase::Baselining,
+                false => Phase::Governed,
+            };
+            let event = NewEvent::new(lease.target, EventKind::PhaseEntered, String::new());
+            let entered = store.enter_phase(lease, phase, None, &event, at(8)).await;
+            assert_eq!(entered.unwrap(), LeaseState::Held);
             let cells = [
                 drifted("eu-west-1", "a.a", at(3)),
                 drifted("eu-west-2", "a.a", at(1)),
@@ -246,16 +282,20 @@ async fn drift_is_listed_the_oldest_first() {
             .iter()
             .map(|of| {
                 (
-                    of.cell.drifted_since,
-                    of.target.to_string(),
-                    of.cell.key.clone(),
+                    of.of.cell.drifted_since,
+                    of.of.target.to_string(),
+                    of.of.cell.key.clone(),
                 )
             })
             .collect();
         let mut sorted = order.clone();
         sorted.sort();
         sorted.dedup();
-        assert_eq!((order.len(), &order), (6, &sorted));
+        assert_eq!(
+            (order.len(), &order),
+            (6, &sorted),
+            "of those that are governed"
+        );
         let count = async |filter: DriftFilter| {
             store
                 .drifted_cells(&filter, None, 9)

@@ -158,7 +158,8 @@ impl Running {
         Running::start_with(world, store, clock, settings).await
     }
 
-    async fn start_with(
+    /// Starts an engine with settings of the test's own.
+    pub async fn start_with(
         world: &World,
         store: &Store,
         clock: Arc<dyn Clock>,

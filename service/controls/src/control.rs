@@ -79,6 +79,14 @@ pub struct PlannedChange {
 pub struct Desired {
     pub revision: Revision,
     value: Box<dyn Any + Send + Sync>,
+    to_json: fn(&(dyn Any + Send + Sync)) -> Value,
+}
+
+impl Desired {
+    /// What a cell must have, in the control's words.
+    pub fn to_json(&self) -> Value {
+        (self.to_json)(self.value.as_ref())
+    }
 }
 
 /// What came of a look.
@@ -158,6 +166,12 @@ impl<C: Control> AnyControl for Erased<C> {
         Ok(Desired {
             revision,
             value: Box::new(desired),
+            to_json: |value| {
+                let desired: &C::Desired = value
+                    .downcast_ref()
+                    .expect("a desired state goes with the control that made it");
+                serde_json::to_value(desired).expect("desired states are plain data")
+            },
         })
     }
 

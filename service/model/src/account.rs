@@ -113,8 +113,8 @@ pub struct Facts {
     pub parent: Option<OuPath>,
     pub quarantine: Option<OuPath>,
     pub wanted: Option<OuPath>,
-    /// Whether every cell of the account is in sync with the present baseline.
-    pub all_in_sync: bool,
+    /// Whether every cell of the account is as the present baseline wants it, or its deviation is accepted.
+    pub all_settled: bool,
 }
 
 /// The one thing to do now.
@@ -159,7 +159,7 @@ pub fn next(phase: Phase, facts: &Facts, now: Timestamp) -> Step {
             },
             (_, None, _) => Step::Enter(Phase::Baselining),
         },
-        Phase::Baselining if !facts.all_in_sync => Step::Reconcile,
+        Phase::Baselining if !facts.all_settled => Step::Reconcile,
         Phase::Baselining => match &facts.wanted {
             Some(wanted) if facts.parent.as_ref() != Some(wanted) => Step::Move {
                 from: facts.parent.clone(),
@@ -311,7 +311,7 @@ mod tests {
             Step::Enter(Phase::Baselining)
         );
         assert_eq!(next(Phase::Baselining, &facts, at(0)), Step::Reconcile);
-        facts.all_in_sync = true;
+        facts.all_settled = true;
         let to = "Applications/Production".parse().unwrap();
         assert_eq!(
             next(Phase::Baselining, &facts, at(0)),

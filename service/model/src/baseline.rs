@@ -1,12 +1,13 @@
 //! Baselines: named sets of controls with their parameters. Data for a security engineer to review, not code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::{ControlId, Revision};
 use crate::landing_zone::SettingsError;
+use crate::repair::Repair;
 
 /// A baseline with everything it inherits.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +16,20 @@ pub struct Baseline {
     pub description: String,
     /// Each control's parameters, as JSON: what the control itself reads and checks.
     pub controls: BTreeMap<ControlId, Value>,
+    /// The controls whose drift is repaired when somebody asks for it.
+    asks: BTreeSet<ControlId>,
     pub revision: Revision,
+}
+
+impl Baseline {
+    /// Whether drift of a control is repaired by itself.
+    pub fn repair(&self, control: &ControlId) -> Repair {
+        if self.asks.contains(control) {
+            Repair::Ask
+        } else {
+            Repair::Auto
+        }
+    }
 }
 
 /// The baseline of the organization itself.
@@ -38,6 +52,8 @@ struct File {
 #[derive(Deserialize, Serialize)]
 struct Entry {
     id: ControlId,
+    #[serde(default)]
+    repair: Repair,
     #[serde(flatten)]
     parameters: toml::Table,
 }
@@ -55,7 +71,7 @@ impl Baselines {
                 toml::from_str(text).map_err(|error| SettingsError::parse(file, text, &error))?;
             let rule =
                 |needle: &str, rule: String| Err(SettingsError::rule(file, text, needle, rule));
-            let mut seen = std::collections::BTreeSet::new();
+            let mut seen = BTreeSet::new();
             for entry in &baseline.controls {
                 if !seen.insert(&entry.id) {
                     return rule(
@@ -78,14 +94,28 @@ impl Baselines {
         }
         let mut all = BTreeMap::new();
         for name in parsed.keys() {
-            let controls = resolve(name, &parsed, &mut Vec::new())?;
+            let entries = resolve(name, &parsed, &mut Vec::new())?;
+            let asks: BTreeSet<ControlId> = entries
+                .iter()
+                .filter(|(_, (repair, _))| *repair == Repair::Ask)
+                .map(|(id, _)| id.clone())
+                .collect();
+            let controls: BTreeMap<ControlId, Value> = entries
+                .into_iter()
+                .map(|(id, (_, parameters))| (id, parameters))
+                .collect();
             let description = parsed[name].2.description.clone();
-            let content =
-                serde_json::to_vec(&(&name, &controls)).expect("parameters are plain data");
+            let content = if asks.is_empty() {
+                serde_json::to_vec(&(&name, &controls))
+            } else {
+                serde_json::to_vec(&(&name, &controls, &asks))
+            };
+            let content = content.expect("parameters are plain data");
             let baseline = Baseline {
                 name: name.clone(),
                 description,
                 controls,
+                asks,
                 revision: Revision::of(&content),
             };
             all.insert(name.clone(), baseline);
@@ -107,7 +137,7 @@ fn resolve(
     name: &str,
     files: &BTreeMap<String, (&str, &str, File)>,
     path: &mut Vec<String>,
-) -> Result<BTreeMap<ControlId, Value>, SettingsError> {
+) -> Result<BTreeMap<ControlId, (Repair, Value)>, SettingsError> {
     let (file, text, baseline) = &files[name];
     path.push(name.to_owned());
     let mut controls = match &baseline.extends {
@@ -134,7 +164,8 @@ fn resolve(
         Some(parent) => resolve(parent, files, path)?,
     };
     for entry in &baseline.controls {
-        controls.insert(entry.id.clone(), to_json(&entry.parameters));
+        let said = (entry.repair, to_json(&entry.parameters));
+        controls.insert(entry.id.clone(), said);
     }
     Ok(controls)
 }
@@ -184,6 +215,26 @@ mod tests {
             one.get("foundation").unwrap().revision,
             other.get("foundation").unwrap().revision
         );
+    }
+
+    #[test]
+    fn a_control_may_ask_before_it_is_repaired() {
+        let ask = FOUNDATION.replace("id = 'a.b'", "id = 'a.b'\nrepair = 'ask'");
+        let all = Baselines::parse(&files(&[&ask, SANDBOX]), |_, _| Ok(())).unwrap();
+        let [ab, cd] = ["a.b", "c.d"].map(|id| id.parse().unwrap());
+        let foundation = all.get("foundation").unwrap();
+        assert_eq!(foundation.repair(&ab), Repair::Ask);
+        assert_eq!(foundation.repair(&cd), Repair::Auto);
+        assert!(foundation.controls[&ab].get("repair").is_none());
+        let sandbox = all.get("sandbox").unwrap();
+        assert_eq!(
+            sandbox.repair(&ab),
+            Repair::Auto,
+            "it is replaced as a whole"
+        );
+        let never = ask.replace("ask", "never");
+        let error = Baselines::parse(&files(&[&never]), |_, _| Ok(())).unwrap_err();
+        assert!(error.rule.contains("unknown variant `never`"), "{error}");
     }
 
     #[test]

@@ -5,9 +5,11 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::cloud_error::{Help, StoredError};
 use crate::ids::{ControlId, Region, Revision};
+use crate::repair::Repairs;
 
 /// Reconciles in a row without getting in sync after which a cell counts as stuck.
 pub const STUCK_AFTER: u32 = 10;
@@ -40,6 +42,13 @@ pub struct Cell {
     pub drift: Vec<String>,
     /// Since when it differs.
     pub drifted_since: Option<Timestamp>,
+    /// What it must have, in the control's words; kept while it differs.
+    pub desired: Option<Value>,
+    /// When somebody asked for its repair, until it is in sync.
+    pub repair_asked_at: Option<Timestamp>,
+    pub repairs: Repairs,
+    /// The accepted deviation that it was last looked at under.
+    pub waiver: Option<CellWaiver>,
     /// The control that has to be in sync first.
     pub waiting_for: Option<ControlId>,
     /// Why the last look or change failed.
@@ -48,6 +57,13 @@ pub struct Cell {
     pub attempts: u32,
     /// When it is worth looking again.
     pub due_at: Timestamp,
+}
+
+/// The waiver that covers a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellWaiver {
+    pub id: Uuid,
+    pub until: Timestamp,
 }
 
 impl Cell {
@@ -61,6 +77,10 @@ impl Cell {
             observed_at: None,
             drift: Vec::new(),
             drifted_since: None,
+            desired: None,
+            repair_asked_at: None,
+            repairs: Repairs::default(),
+            waiver: None,
             waiting_for: None,
             error: None,
             attempts: 0,
@@ -70,6 +90,10 @@ impl Cell {
 
     /// What the cell's fields mean together. Derived here and nowhere else: API, pages, command line and metrics ask this.
     pub fn status(&self) -> CellStatus {
+        let as_wanted = self.known && self.drift.is_empty();
+        if self.waiver.is_some() && !(as_wanted && self.error.is_none()) {
+            return CellStatus::Waived;
+        }
         if let Some(control) = &self.waiting_for {
             return CellStatus::Waiting {
                 on: control.clone(),
@@ -89,6 +113,9 @@ impl Cell {
         }
         if self.drift.is_empty() {
             return CellStatus::InSync;
+        }
+        if self.repairs.contested() {
+            return CellStatus::Contested;
         }
         match self.attempts {
             0 => CellStatus::Drifted,
@@ -119,10 +146,14 @@ pub enum CellStatus {
     Stuck,
     /// It may be anything: never looked at, or a change was begun and its end was not seen.
     Unknown,
+    /// It is not as its baseline wants it, or cannot be looked at, and that is accepted for a while.
+    Waived,
+    /// Somebody keeps undoing what Landfall does: it is repaired more and more seldom.
+    Contested,
 }
 
 impl CellStatus {
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 9] = [
         "in_sync",
         "drifted",
         "converging",
@@ -130,6 +161,8 @@ impl CellStatus {
         "blocked",
         "stuck",
         "unknown",
+        "waived",
+        "contested",
     ];
 
     /// The word in JSON and in a metric's label.
@@ -142,6 +175,8 @@ impl CellStatus {
             CellStatus::Blocked { .. } => "blocked",
             CellStatus::Stuck => "stuck",
             CellStatus::Unknown => "unknown",
+            CellStatus::Waived => "waived",
+            CellStatus::Contested => "contested",
         }
     }
 
@@ -155,6 +190,22 @@ impl CellStatus {
             CellStatus::Blocked { .. } => '✗',
             CellStatus::Stuck => '!',
             CellStatus::Unknown => '·',
+            CellStatus::Waived => '~',
+            CellStatus::Contested => '⇄',
+        }
+    }
+
+    /// Whether nothing more is to be done for now: what waits for the cell need not wait any longer.
+    pub fn is_settled(&self) -> bool {
+        match self {
+            CellStatus::InSync | CellStatus::Waived => true,
+            CellStatus::Drifted
+            | CellStatus::Converging
+            | CellStatus::Waiting { .. }
+            | CellStatus::Blocked { .. }
+            | CellStatus::Stuck
+            | CellStatus::Unknown
+            | CellStatus::Contested => false,
         }
     }
 }
@@ -163,6 +214,7 @@ impl CellStatus {
 mod tests {
     use super::*;
     use crate::cloud_error::CloudErrorKind;
+    use crate::repair::CONTESTED_AFTER;
 
     fn cell() -> Cell {
         let key = CellKey {
@@ -188,6 +240,14 @@ mod tests {
             known: true,
             ..cell()
         };
+        let fought_over = Repairs {
+            in_a_row: CONTESTED_AFTER,
+            last_at: Some(Timestamp::UNIX_EPOCH),
+        };
+        let waiver = Some(CellWaiver {
+            id: Uuid::from_u128(1),
+            until: Timestamp::UNIX_EPOCH,
+        });
         for (expected, cell) in [
             ("unknown", cell()),
             ("in_sync", looked.clone()),
@@ -218,7 +278,7 @@ mod tests {
                 "unknown",
                 Cell {
                     known: false,
-                    drift,
+                    drift: drift.clone(),
                     attempts: 1,
                     ..looked.clone()
                 },
@@ -251,9 +311,43 @@ mod tests {
                 "waiting",
                 Cell {
                     waiting_for: Some("iam.service-linked-roles".parse().unwrap()),
-                    ..looked
+                    ..looked.clone()
                 },
             ),
+            (
+                "contested",
+                Cell {
+                    repairs: fought_over,
+                    drift: drift.clone(),
+                    attempts: 1,
+                    ..looked.clone()
+                },
+            ),
+            (
+                "in_sync",
+                Cell {
+                    repairs: fought_over,
+                    ..looked.clone()
+                },
+            ),
+            ("waived", Cell { waiver, ..cell() }),
+            (
+                "waived",
+                Cell {
+                    waiver,
+                    drift,
+                    ..looked.clone()
+                },
+            ),
+            (
+                "waived",
+                Cell {
+                    waiver,
+                    error: error(CloudErrorKind::AccessDenied),
+                    ..looked.clone()
+                },
+            ),
+            ("in_sync", Cell { waiver, ..looked }),
         ] {
             assert_eq!(cell.status().name(), expected, "{cell:?}");
             assert!(CellStatus::NAMES.contains(&cell.status().name()));

@@ -27,6 +27,12 @@ pub enum EventKind {
     Failed,
     Paused,
     Resumed,
+    /// Somebody wants cells repaired.
+    RepairRequested,
+    WaiverProposed,
+    WaiverApproved,
+    WaiverRejected,
+    WaiverRevoked,
 }
 
 impl EventKind {
@@ -46,6 +52,11 @@ impl EventKind {
             EventKind::Failed => "failed",
             EventKind::Paused => "paused",
             EventKind::Resumed => "resumed",
+            EventKind::RepairRequested => "repair_requested",
+            EventKind::WaiverProposed => "waiver_proposed",
+            EventKind::WaiverApproved => "waiver_approved",
+            EventKind::WaiverRejected => "waiver_rejected",
+            EventKind::WaiverRevoked => "waiver_revoked",
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct LandingZone {
     #[serde(default)]
     pub membership: Membership,
     pub log_archive: LogArchive,
+    #[serde(default)]
+    pub waivers: Waivers,
     /// Where a new account waits until its baseline is on.
     pub quarantine: OuPath,
     /// Where closed accounts go.
@@ -85,6 +87,20 @@ pub enum Membership {
 pub struct LogArchive {
     /// Its name; `{account}` stands for the log archive account's id, which keeps it unique in the world.
     pub bucket: String,
+}
+
+/// What an accepted deviation may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Waivers {
+    /// After how many days one ends at the latest.
+    pub longest_days: u16,
+}
+
+impl Default for Waivers {
+    fn default() -> Self {
+        Waivers { longest_days: 180 }
+    }
 }
 
 /// An organizational unit, what its accounts must have, and who must agree to a new one.
@@ -243,6 +259,12 @@ impl LandingZone {
                 "email_template needs {id}, or every account would have the same e-mail".to_owned(),
             );
         }
+        if self.waivers.longest_days == 0 {
+            return broken(
+                "longest_days",
+                "waivers.longest_days must be at least 1".to_owned(),
+            );
+        }
         if self.generated_email("0123456789ab").is_err() {
             return broken(
                 "email_template",
@@ -356,6 +378,7 @@ mod tests {
                 "which has no entry of its own",
             ),
             ("\"111111111111\"", "\"11111\"", "twelve digits"),
+            ("longest_days = 180", "longest_days = 0", "at least 1"),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let error =

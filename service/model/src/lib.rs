@@ -16,5 +16,8 @@ pub mod finding;
 pub mod ids;
 pub mod landing_zone;
 pub mod place;
+pub mod repair;
 pub mod request;
 pub mod scp;
+pub mod waiver;
+pub mod waiver_form;

@@ -41,6 +41,16 @@ pub enum Action<'a> {
         requested_by: &'a str,
     },
     PauseAccount,
+    /// Have drift repaired that waits for somebody to ask.
+    Repair,
+    /// Ask for a deviation to be accepted.
+    ProposeWaiver,
+    /// Approve or reject a waiver. Never one's own: `Waiver::may` sees to that.
+    DecideWaiver,
+    /// Take a waiver back: one's own, or anybody's for those who may decide.
+    RevokeWaiver {
+        requested_by: &'a str,
+    },
     ManageTokens,
 }
 
@@ -52,6 +62,10 @@ impl fmt::Display for Action<'_> {
             Action::Decide => "decide on requests",
             Action::ChangeRequest { .. } => "change somebody else's request",
             Action::PauseAccount => "pause or resume accounts",
+            Action::Repair => "have drift repaired",
+            Action::ProposeWaiver => "propose waivers",
+            Action::DecideWaiver => "decide on waivers",
+            Action::RevokeWaiver { .. } => "revoke somebody else's waiver",
             Action::ManageTokens => "manage tokens",
         })
     }
@@ -63,15 +77,20 @@ pub fn authorize(principal: &Principal, action: Action<'_>) -> Result<(), Proble
 
     let allowed = match (action, principal.role) {
         (_, Administrator) => true,
-        (Action::Read | Action::RequestAccount, Platform | Security | Engineer) => true,
-        (Action::Decide, Platform | Security) => true,
-        (Action::Decide, Engineer) => false,
+        (
+            Action::Read | Action::RequestAccount | Action::ProposeWaiver,
+            Platform | Security | Engineer,
+        ) => true,
+        (Action::Decide | Action::DecideWaiver, Platform | Security) => true,
+        (Action::Decide | Action::DecideWaiver, Engineer) => false,
+        (Action::RevokeWaiver { .. }, Platform | Security) => true,
+        (Action::RevokeWaiver { requested_by }, Engineer) => requested_by == principal.name,
         (Action::ChangeRequest { .. }, Platform) => true,
         (Action::ChangeRequest { requested_by }, Security | Engineer) => {
             requested_by == principal.name
         }
-        (Action::PauseAccount, Platform) => true,
-        (Action::PauseAccount, Security | Engineer) => false,
+        (Action::PauseAccount | Action::Repair, Platform) => true,
+        (Action::PauseAccount | Action::Repair, Security | Engineer) => false,
         (Action::ManageTokens, Platform | Security | Engineer) => false,
     };
     if allowed {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
 use super::extract::{Path, Query};
@@ -41,6 +42,13 @@ pub struct CellState {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drifted_since: Option<Timestamp>,
+    /// Since when somebody wants it repaired.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair_asked_at: Option<Timestamp>,
+    /// The waiver under which it was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiver_id: Option<Uuid>,
     /// The control that has to be in sync first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
@@ -101,6 +109,8 @@ impl From<Cell> for CellState {
             symbol: status.symbol(),
             drift: cell.drift,
             drifted_since: cell.drifted_since,
+            repair_asked_at: cell.repair_asked_at,
+            waiver_id: cell.waiver.map(|waiver| waiver.id),
             waiting_for: cell.waiting_for.map(String::from),
             error: cell.error.map(CellError::from),
             observed: cell.observed,
@@ -194,16 +204,19 @@ async fn of_organization(
     list(&api, TargetId::Organization, query).await
 }
 
-async fn list(api: &Api, target: TargetId, query: CellQuery) -> Result<axum::Json<Cells>, Problem> {
-    if let Some(status) = &query.status
-        && !CellStatus::NAMES.contains(&status.as_str())
-    {
-        let names = CellStatus::NAMES.join(", ");
-        return Err(Problem::bad_parameter(
+/// That a query's status is one.
+pub(super) fn check_status(status: Option<&str>) -> Result<(), Problem> {
+    match status {
+        Some(status) if !CellStatus::NAMES.contains(&status) => Err(Problem::bad_parameter(
             "status",
-            format!("is one of {names}"),
-        ));
+            format!("is one of {}", CellStatus::NAMES.join(", ")),
+        )),
+        _ => Ok(()),
     }
+}
+
+async fn list(api: &Api, target: TargetId, query: CellQuery) -> Result<axum::Json<Cells>, Problem> {
+    check_status(query.status.as_deref())?;
     let region = page::parse("region", query.region.as_deref())?;
     let control = page::parse("control", query.control.as_deref())?;
     let mut cells = api.store.cells(target).await?;

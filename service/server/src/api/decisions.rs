@@ -39,7 +39,7 @@ pub struct Reason {
 
 impl Reason {
     /// The text, cut to what a line of history holds.
-    fn checked(self) -> Result<String, Problem> {
+    pub(super) fn checked(self) -> Result<String, Problem> {
         let reason = self.reason.trim().to_owned();
         if reason.chars().count() > 1_000 {
             return Err(wrong_reason("must be at most 1000 characters"));

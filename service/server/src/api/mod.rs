@@ -30,6 +30,7 @@ pub mod assets;
 pub mod auth;
 pub mod cells;
 pub mod decisions;
+pub mod drift;
 pub mod events;
 pub mod extract;
 mod idempotency;
@@ -43,6 +44,7 @@ pub mod requests;
 mod schema;
 pub mod standing;
 pub mod tokens;
+pub mod waivers;
 
 #[cfg(test)]
 mod tests;
@@ -146,6 +148,8 @@ fn versioned() -> OpenApiRouter<Api> {
         events::router(),
         accounts::router(),
         cells::router(),
+        drift::router(),
+        waivers::router(),
         assets::router(),
         organization::router(),
         tokens::router(),

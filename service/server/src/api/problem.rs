@@ -25,6 +25,8 @@ pub enum Kind {
     MethodNotAllowed,
     EmailTaken,
     WrongPhase,
+    OwnWaiver,
+    WrongState,
     RequestInProgress,
     TooLarge,
     UnsupportedMediaType,
@@ -36,7 +38,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 17] = [
+    pub const ALL: [Kind; 19] = [
         Kind::MalformedJson,
         Kind::BadParameter,
         Kind::Unauthenticated,
@@ -46,6 +48,8 @@ impl Kind {
         Kind::MethodNotAllowed,
         Kind::EmailTaken,
         Kind::WrongPhase,
+        Kind::OwnWaiver,
+        Kind::WrongState,
         Kind::RequestInProgress,
         Kind::TooLarge,
         Kind::UnsupportedMediaType,
@@ -92,6 +96,16 @@ impl Kind {
                 "/problems/wrong-phase",
                 S::CONFLICT,
                 "Not possible in this phase",
+            ),
+            Kind::OwnWaiver => (
+                "/problems/own-waiver",
+                S::FORBIDDEN,
+                "Nobody approves their own waiver",
+            ),
+            Kind::WrongState => (
+                "/problems/wrong-state",
+                S::CONFLICT,
+                "Not possible in this state",
             ),
             Kind::RequestInProgress => (
                 "/problems/request-in-progress",

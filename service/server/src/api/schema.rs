@@ -3,6 +3,7 @@
 use crate::store::Role;
 use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
+use landfall_model::waiver::WaiverState;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
 
@@ -23,6 +24,11 @@ pub(super) fn phase() -> RefOr<Schema> {
 /// The meaning of a cell.
 pub(super) fn cell_status() -> RefOr<Schema> {
     words(CellStatus::NAMES)
+}
+
+/// Where a waiver is in its life.
+pub(super) fn waiver_state() -> RefOr<Schema> {
+    words(WaiverState::ALL.map(WaiverState::name))
 }
 
 /// Who can do something about a failure.

@@ -1,4 +1,4 @@
-//! `landfall account`: look at accounts and their cells, pause and resume them.
+//! `landfall account`: look at accounts and their cells, repair, pause and resume them.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -11,6 +11,7 @@ use super::client::{Client, path, query};
 use super::{out, progress, standing};
 use crate::api::accounts::{Account, AccountState};
 use crate::api::cells::Cells;
+use crate::api::drift::{RepairForm, RepairReply};
 use crate::config::ClientSettings;
 use crate::engine::clock::{Clock, SystemClock};
 
@@ -30,6 +31,8 @@ enum Verb {
     Show { account_id: AccountId },
     /// Show each Region × control of an account.
     Cells(ShowCells),
+    /// Repair what differs, also where the baseline wants to be asked first.
+    Repair(Repair),
     /// Keep Landfall from changing an account.
     Pause {
         account_id: AccountId,
@@ -71,6 +74,18 @@ struct ShowCells {
     status: Option<String>,
 }
 
+#[derive(Debug, Args)]
+struct Repair {
+    /// Twelve digits, or `organization` for the organization's own cells.
+    account_id: String,
+    /// Only this control; may be given many times.
+    #[arg(long = "control", value_name = "CONTROL")]
+    controls: Vec<String>,
+    /// Only this Region; may be given many times.
+    #[arg(long = "region", value_name = "REGION")]
+    regions: Vec<String>,
+}
+
 pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
     let client = Client::new(&command.client)?;
     match command.verb {
@@ -82,6 +97,7 @@ pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
             )?;
         }
         Verb::Cells(wanted) => cells(&client, wanted).await?,
+        Verb::Repair(wanted) => repair(&client, wanted).await?,
         Verb::Pause { account_id, reason } => {
             let path = path(["accounts", account_id.as_str(), "pause"]);
             show(
@@ -95,6 +111,33 @@ pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn repair(client: &Client, wanted: Repair) -> anyhow::Result<()> {
+    let path = match wanted.account_id.as_str() {
+        "organization" => path(["organization", "repair"]),
+        account_id => path(["accounts", account_id, "repair"]),
+    };
+    let form = RepairForm {
+        controls: wanted.controls,
+        regions: wanted.regions,
+    };
+    let reply: RepairReply = client.post(&path, &form).await?;
+    if client.json {
+        out::json(&reply)?;
+        return Ok(());
+    }
+    out::line(format_args!(
+        "{} cells are looked at now, and repaired where they differ.",
+        reply.cells
+    ))?;
+    if reply.waived > 0 {
+        out::line(format_args!(
+            "{} are left as they are: a waiver accepts it (landfall waiver list).",
+            reply.waived
+        ))?;
+    }
+    Ok(())
 }
 
 async fn list(client: &Client, filter: List) -> anyhow::Result<()> {

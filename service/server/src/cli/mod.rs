@@ -10,6 +10,7 @@ mod accounts;
 mod assets;
 mod client;
 mod doctor;
+mod drift;
 mod out;
 mod progress;
 mod requests;
@@ -17,6 +18,7 @@ mod serve;
 mod sse;
 mod standing;
 mod tokens;
+mod waivers;
 mod watch;
 
 /// What `landfall` is to do.
@@ -30,8 +32,12 @@ pub enum Command {
     Doctor(DoctorSettings),
     /// Ask for accounts, follow and decide on requests.
     Request(requests::RequestCommand),
-    /// Look at accounts and their cells, pause and resume them.
+    /// Look at accounts and their cells, repair, pause and resume them.
     Account(accounts::AccountCommand),
+    /// What differs from its baseline now.
+    Drift(drift::DriftCommand),
+    /// Accepted deviations: propose, approve, revoke them.
+    Waiver(waivers::WaiverCommand),
     /// Search the CMDB.
     Asset(assets::AssetCommand),
     /// Make, list and revoke bearer tokens.
@@ -46,6 +52,8 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Doctor(settings) => doctor::run(settings).await,
         Command::Request(command) => requests::run(command).await,
         Command::Account(command) => accounts::run(command).await,
+        Command::Drift(command) => drift::run(command).await,
+        Command::Waiver(command) => waivers::run(command).await,
         Command::Asset(command) => assets::run(command).await,
         Command::Token(command) => tokens::run(command).await,
     }

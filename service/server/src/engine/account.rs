@@ -5,7 +5,6 @@ use landfall_controls::cloud::Errand;
 use landfall_controls::vending;
 use landfall_model::account::{self, Facts, Failure, Phase, Step};
 use landfall_model::asset::{ACCOUNT_TYPE, Asset};
-use landfall_model::cell::CellStatus;
 use landfall_model::creation::{Creation, Sighting};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
@@ -41,7 +40,7 @@ impl Engine {
         id: Uuid,
         shutdown: &CancellationToken,
     ) -> Result<Pass, PassError> {
-        let mut all_in_sync = false;
+        let mut all_settled = false;
         loop {
             let Some(account) = self.store.account(id).await? else {
                 return Ok(Pass {
@@ -49,10 +48,10 @@ impl Engine {
                     completed: true,
                 });
             };
-            let facts = self.gather(&account, all_in_sync).await?;
+            let facts = self.gather(&account, all_settled).await?;
             let step = account::next(account.phase, &facts, self.clock.now());
             if let Taken::Over(pass) =
-                Box::pin(self.take(lease, &account, step, &mut all_in_sync, shutdown)).await?
+                Box::pin(self.take(lease, &account, step, &mut all_settled, shutdown)).await?
             {
                 return Ok(pass);
             }
@@ -66,7 +65,7 @@ impl Engine {
     }
 
     /// Finds out what the phase's decision depends on, and no more.
-    async fn gather(&self, account: &Account, all_in_sync: bool) -> Result<Facts, PassError> {
+    async fn gather(&self, account: &Account, all_settled: bool) -> Result<Facts, PassError> {
         let unit = self.landing_zone.unit(&account.request.organizational_unit);
         let mut facts = Facts {
             needs_approval: account.purpose == Purpose::Application
@@ -81,7 +80,7 @@ impl Engine {
                     account.request.organizational_unit.clone()
                 }
             }),
-            all_in_sync,
+            all_settled,
             ..Facts::default()
         };
         match account.phase {
@@ -89,7 +88,7 @@ impl Engine {
                 facts.sighting = Some(self.sight(account).await?)
             }
             Phase::Placing => facts.parent = self.parent(account).await?,
-            Phase::Baselining if all_in_sync => facts.parent = self.parent(account).await?,
+            Phase::Baselining if all_settled => facts.parent = self.parent(account).await?,
             Phase::Requested
             | Phase::AwaitingApproval
             | Phase::Creating
@@ -173,7 +172,7 @@ impl Engine {
         lease: &Lease,
         account: &Account,
         step: Step,
-        all_in_sync: &mut bool,
+        all_settled: &mut bool,
         shutdown: &CancellationToken,
     ) -> Result<Taken, PassError> {
         let now = self.clock.now();
@@ -279,8 +278,8 @@ impl Engine {
                 let pass = self
                     .reconcile_account_cells(lease, account, shutdown)
                     .await?;
-                *all_in_sync = pass.all_in_sync;
-                match (account.phase, pass.all_in_sync) {
+                *all_settled = pass.all_settled;
+                match (account.phase, pass.all_settled) {
                     (Phase::Baselining, true) => Ok(Taken::GoOn),
                     (_, completed) => Ok(Taken::Over(Pass {
                         due_at: pass.due_at,
@@ -372,6 +371,8 @@ impl Engine {
         let work = Work {
             lease,
             baseline,
+            unit: Some(unit.clone()),
+            vending: account.phase != Phase::Governed,
             place: Place {
                 landing_zone: self.landing_zone.clone(),
                 scps: self.scps.clone(),
@@ -382,9 +383,9 @@ impl Engine {
                 region: self.landing_zone.home_region.clone(),
             },
             young: self.is_young(account),
-            organization_in_sync: organization
+            organization_settled: organization
                 .into_iter()
-                .filter(|cell| cell.status() == CellStatus::InSync)
+                .filter(|cell| cell.status().is_settled())
                 .map(|cell| cell.key)
                 .collect(),
             owner: account.request.owner_email.to_string(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use landfall_controls::control::AnyControl;
 use landfall_controls::registry;
-use landfall_model::cell::{Cell, CellKey, CellStatus};
+use landfall_model::cell::{Cell, CellKey};
 use landfall_model::ids::{ControlId, Region, Revision, TargetId};
 use serde_json::Value;
 
@@ -20,8 +20,9 @@ pub(super) struct Slot<'a> {
 }
 
 impl Slot<'_> {
-    pub(super) fn in_sync(&self) -> bool {
-        !self.running && self.cell.status() == CellStatus::InSync
+    /// Whether it is at rest, and whoever waits for it need not wait any longer.
+    pub(super) fn settled(&self) -> bool {
+        !self.running && self.cell.status().is_settled()
     }
 }
 
@@ -29,7 +30,7 @@ impl Slot<'_> {
 pub(super) struct Board<'a> {
     pub(super) slots: BTreeMap<CellKey, Slot<'a>>,
     home: Region,
-    organization_in_sync: &'a BTreeSet<CellKey>,
+    organization_settled: &'a BTreeSet<CellKey>,
 }
 
 impl<'a> Board<'a> {
@@ -82,7 +83,7 @@ impl<'a> Board<'a> {
             Board {
                 slots,
                 home: zone.home_region.clone(),
-                organization_in_sync: &work.organization_in_sync,
+                organization_settled: &work.organization_settled,
             },
             left_over,
         )
@@ -118,15 +119,15 @@ impl<'a> Board<'a> {
             !if same_target {
                 self.satisfied(&before_key)
             } else {
-                self.organization_in_sync.contains(&before_key)
+                self.organization_settled.contains(&before_key)
             }
         };
         descriptor.after.iter().find(after).cloned()
     }
 
-    /// Whether a cell of this target is in sync, or is not wanted at all.
+    /// Whether a cell of this target is settled, or is not wanted at all.
     fn satisfied(&self, key: &CellKey) -> bool {
-        self.slots.get(key).is_none_or(Slot::in_sync)
+        self.slots.get(key).is_none_or(Slot::settled)
     }
 
     /// Cells to begin now: due, at rest, and with nothing to wait for.

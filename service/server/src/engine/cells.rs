@@ -16,8 +16,9 @@ use landfall_model::baseline::Baseline;
 use landfall_model::cell::{Cell, CellKey, CellStatus};
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::event::EventKind;
-use landfall_model::ids::TargetId;
+use landfall_model::ids::{OuPath, TargetId};
 use landfall_model::place::Place;
+use landfall_model::repair::Repairs;
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -38,12 +39,16 @@ const WAITING: SignedDuration = SignedDuration::from_secs(10);
 pub(super) struct Work<'a> {
     pub(super) lease: &'a Lease,
     pub(super) baseline: &'a Baseline,
+    /// The OU that the account belongs in, also while it still waits elsewhere; none of the organization.
+    pub(super) unit: Option<OuPath>,
+    /// Whether the account is being vended: what it lacks, it never had.
+    pub(super) vending: bool,
     /// The place of the target; its Region is that of each cell in turn.
     pub(super) place: Place,
     /// Whether the account is so new that AWS's refusals may only mean *not yet*.
     pub(super) young: bool,
-    /// The organization's cells that are in sync, for controls that wait for them.
-    pub(super) organization_in_sync: BTreeSet<CellKey>,
+    /// The organization's cells that are settled, for controls that wait for them.
+    pub(super) organization_settled: BTreeSet<CellKey>,
     pub(super) owner: String,
     pub(super) tags: BTreeMap<String, String>,
     /// Assets of the target itself, besides those that controls see.
@@ -52,7 +57,8 @@ pub(super) struct Work<'a> {
 
 /// How a pass over cells ended.
 pub(super) struct CellsPass {
-    pub(super) all_in_sync: bool,
+    /// In sync, but for deviations that are accepted.
+    pub(super) all_settled: bool,
     /// When the first of them is worth looking at again.
     pub(super) due_at: Timestamp,
 }
@@ -102,6 +108,7 @@ impl Engine {
         }
         let sessions = Sessions::of(board.slots.values().map(|slot| slot.control.descriptor()));
         self.hasten(&mut board, work, now);
+        self.cover(&mut board, work, now).await?;
         self.enter(work, &sessions).await?;
 
         let mut running = FuturesUnordered::new();
@@ -135,7 +142,7 @@ impl Engine {
                     let was = slot.cell.status();
                     slot.running = false;
                     slot.cell = cell;
-                    if work.lease.target == TargetId::Organization && slot.in_sync() && was != CellStatus::InSync {
+                    if work.lease.target == TargetId::Organization && slot.settled() && !was.is_settled() {
                         self.wake_accounts().await?;
                     }
                 }
@@ -167,7 +174,7 @@ impl Engine {
             }
         };
         Ok(CellsPass {
-            all_in_sync: board.slots.values().all(Slot::in_sync),
+            all_settled: board.slots.values().all(Slot::settled),
             due_at: board
                 .slots
                 .values()
@@ -210,11 +217,13 @@ impl Engine {
                 .desired(slot.parameters, &place)
                 .map(|desired| desired.revision);
             let changed = revision.is_ok_and(|revision| revision != slot.cell.revision);
-            let in_sync = slot.cell.status() == CellStatus::InSync;
-            let ripe = slot.cell.due_at <= soon && in_sync;
+            let status = slot.cell.status();
+            let at_rest = status.is_settled() || status == CellStatus::Drifted;
+            let ripe = slot.cell.due_at <= soon && at_rest;
+            let unfinished = status != CellStatus::InSync || slot.cell.repair_asked_at.is_some();
             if changed
                 || ripe
-                || work.lease.wanted_anew && !in_sync
+                || work.lease.wanted_anew && unfinished
                 || slot.cell.waiting_for.is_some()
                 || !slot.cell.known && slot.cell.error.is_none()
             {
@@ -242,6 +251,8 @@ impl Engine {
             let reason = work.lease.target.to_string();
             let session = Session::new(self.cloud.clone(), Arc::new(place), reason, work.young, target_actions, own)
                 .as_of(self.as_of(work.lease, &cell));
+            let now = self.clock.now();
+            cell.waiver = cell.waiver.filter(|waiver| waiver.until > now);
             let was_in_sync = cell.status() == CellStatus::InSync;
             let last_error = cell.error.take();
             let mut entry = Entry::default();
@@ -258,6 +269,9 @@ impl Engine {
                     cell.error = Some(stored);
                 }
                 Err(fatal) => return Err(fatal),
+            }
+            if let Some(waiver) = cell.waiver {
+                cell.due_at = cell.due_at.min(waiver.until);
             }
             if cell.status() == CellStatus::InSync && !was_in_sync {
                 entry.events.push(event(work, &cell.key, EventKind::InSync, format!("{} is in sync", cell.key)));
@@ -288,6 +302,10 @@ impl Engine {
         loop {
             let look = control.look(session, &desired).await?;
             let now = self.clock.now();
+            if cell.revision != desired.revision {
+                // Nobody undid anything: something else is wanted.
+                cell.repairs = Repairs::default();
+            }
             cell.revision = desired.revision.clone();
             cell.known = true;
             cell.observed = Some(look.observed);
@@ -303,12 +321,24 @@ impl Engine {
             ));
             if look.changes.is_empty() {
                 cell.drifted_since = None;
+                cell.desired = None;
+                cell.repair_asked_at = None;
+                cell.repairs.in_sync(now);
                 cell.attempts = 0;
                 cell.due_at = now + self.settings.look_every;
                 return Ok(());
             }
             let newly_drifted = cell.drifted_since.is_none();
             cell.drifted_since.get_or_insert(now);
+            cell.desired = Some(desired.to_json());
+            let found = newly_drifted.then(|| {
+                let sentence = format!("{} differs: {}", cell.key, cell.drift.join("; "));
+                event(work, &cell.key, EventKind::DriftFound, sentence)
+            });
+            if !self.is_to_be_repaired(work, cell, now) {
+                entry.events.extend(found);
+                return Ok(());
+            }
             let fresh: Vec<PlannedChange> = look
                 .changes
                 .into_iter()
@@ -322,18 +352,11 @@ impl Engine {
             }
             // From here on the cell may be anything, and that is known before AWS is told.
             cell.known = false;
-            let mut unknown = Entry {
+            let unknown = Entry {
                 cell: Some(cell.clone()),
+                events: found.into_iter().collect(),
                 ..Entry::default()
             };
-            if newly_drifted {
-                unknown.events.push(event(
-                    work,
-                    &cell.key,
-                    EventKind::DriftFound,
-                    format!("{} differs: {}", cell.key, cell.drift.join("; ")),
-                ));
-            }
             journal.write(unknown).await?;
             for change in fresh {
                 control.apply(session, &change).await?;

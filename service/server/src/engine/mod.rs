@@ -19,7 +19,7 @@
 //! * **Retries live in two places**: `Aws::call` repeats what AWS throttled, and a cell's `due_at` brings back everything else.
 //!
 //! `account` and `organization` say what a pass does with their kind of target, `cells` is the part that they share
-//! (on a `board`), `journal` writes down what happens.
+//! (on a `board`), `repair` asks whether a cell that differs is to be repaired or left, `journal` writes down what happens.
 
 mod account;
 mod board;
@@ -27,6 +27,7 @@ mod cells;
 pub mod clock;
 mod journal;
 mod organization;
+mod repair;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -43,6 +43,8 @@ impl Engine {
                 .baselines
                 .get(baseline::ORGANIZATION)
                 .expect("the organization's baseline is checked at start"),
+            unit: None,
+            vending: false,
             place: Place {
                 landing_zone: self.landing_zone.clone(),
                 scps: self.scps.clone(),
@@ -56,7 +58,7 @@ impl Engine {
                 .into_iter()
                 .flatten()
                 .any(|account| self.is_young(account)),
-            organization_in_sync: BTreeSet::new(),
+            organization_settled: BTreeSet::new(),
             owner: self.landing_zone.accounts.security.email.to_string(),
             tags: BTreeMap::new(),
             own_assets: Vec::new(),
@@ -65,7 +67,7 @@ impl Engine {
         let complete = log_archive.is_some() && security.is_some();
         Ok(Pass {
             due_at: pass.due_at,
-            completed: complete && pass.all_in_sync,
+            completed: complete && pass.all_settled,
         })
     }
 

@@ -3,29 +3,22 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use landfall_model::cell::{Cell, CellKey};
+use landfall_model::cell::{Cell, CellKey, CellWaiver};
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
-use landfall_model::ids::{ControlId, Region, Revision, TargetId};
+use landfall_model::ids::{ControlId, Revision, TargetId};
+use landfall_model::repair::Repairs;
 
 use super::error::StoreError;
 use super::events::{self, NewEvent};
 use super::lease::{self, Lease, LeaseState};
 use super::sql::{BadColumn, Builder, Row, Stored, Value};
-use super::{Page, Store, Tell, chunks};
+use super::{Store, Tell, chunks};
 
 /// A cell and whose it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TargetCell {
     pub target: TargetId,
     pub cell: Cell,
-}
-
-/// Which drifted cells a list shows; what is `None` does not matter.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DriftFilter {
-    pub target: Option<TargetId>,
-    pub region: Option<Region>,
-    pub control: Option<ControlId>,
 }
 
 /// How many cells of a control have a status.
@@ -38,7 +31,8 @@ pub struct CellCount {
 }
 
 const SELECT: &str = "select target_id, region, control, revision, known, observed, observed_at, drift, drifted_since,
-    waiting_for, error, attempts, due_at from cell";
+    desired, repair_asked_at, repairs, repaired_at, waiver_id, waived_until, waiting_for, error, attempts, due_at
+    from cell";
 
 impl Stored for TargetCell {
     const TABLE: &'static str = "cell";
@@ -58,6 +52,19 @@ impl Stored for TargetCell {
                 observed_at: row.maybe_time("observed_at")?,
                 drift: row.json("drift")?,
                 drifted_since: row.maybe_time("drifted_since")?,
+                desired: row.maybe_json("desired")?,
+                repair_asked_at: row.maybe_time("repair_asked_at")?,
+                repairs: Repairs {
+                    in_a_row: row.number("repairs")?,
+                    last_at: row.maybe_time("repaired_at")?,
+                },
+                waiver: match row.maybe_name("waiver_id")? {
+                    None => None,
+                    Some(id) => Some(CellWaiver {
+                        id,
+                        until: row.time("waived_until")?,
+                    }),
+                },
                 waiting_for: row.maybe_name("waiting_for")?,
                 error: row.maybe_json("error")?,
                 attempts: row.number("attempts")?,
@@ -76,20 +83,24 @@ impl Stored for CellCount {
     fn read(row: &Row) -> Result<Self, BadColumn> {
         let control: ControlId = row.name("control")?;
         let error_kind: Option<CloudErrorKind> = row.maybe_word("error_kind")?;
+        let key = CellKey {
+            region: row.name("region")?,
+            control: control.clone(),
+        };
         let alike = Cell {
-            key: CellKey {
-                region: row.name("region")?,
-                control: control.clone(),
-            },
-            revision: Revision::stored(String::new()),
             known: row.boolean("known")?,
-            observed: None,
-            observed_at: None,
             drift: match row.boolean("in_order")? {
                 true => Vec::new(),
                 false => vec![String::new()],
             },
-            drifted_since: None,
+            repairs: Repairs {
+                in_a_row: row.number("repairs")?,
+                last_at: None,
+            },
+            waiver: row.boolean("waived")?.then_some(CellWaiver {
+                id: Uuid::nil(),
+                until: Timestamp::UNIX_EPOCH,
+            }),
             waiting_for: row.boolean("waits")?.then(|| control.clone()),
             error: error_kind.map(|kind| StoredError {
                 kind,
@@ -98,7 +109,7 @@ impl Stored for CellCount {
                 request_id: None,
             }),
             attempts: row.number("attempts")?,
-            due_at: Timestamp::UNIX_EPOCH,
+            ..Cell::unseen(key, Revision::stored(String::new()), Timestamp::UNIX_EPOCH)
         };
         Ok(CellCount {
             control,
@@ -121,6 +132,9 @@ impl Store {
     }
 
     /// Records what is known of some of the lease's cells, and what happened to them, at once. Each key at most once.
+    ///
+    /// A wish for repair is not the engine's to write: it may have come while the cell was looked at. It is fulfilled by a
+    /// look after it that found the cell in sync.
     pub async fn put_cells(
         &self,
         lease: &Lease,
@@ -135,14 +149,21 @@ impl Store {
         for cells in chunks(cells) {
             let mut upsert = Builder::new(
                 "insert into cell (target_id, region, control, revision, known, observed, observed_at, drift,
-                    drifted_since, waiting_for, error, attempts, due_at) values ",
+                    drifted_since, desired, repairs, repaired_at, waiver_id, waived_until, waiting_for, error, attempts,
+                    due_at) values ",
             );
             upsert.rows(cells.iter().map(|cell| values(lease.target, cell)));
             upsert.push(
                 " on conflict (target_id, region, control) do update set revision = excluded.revision,
                     known = excluded.known, observed = excluded.observed, observed_at = excluded.observed_at,
-                    drift = excluded.drift, drifted_since = excluded.drifted_since, waiting_for = excluded.waiting_for,
-                    error = excluded.error, attempts = excluded.attempts, due_at = excluded.due_at",
+                    drift = excluded.drift, drifted_since = excluded.drifted_since, desired = excluded.desired,
+                    repairs = excluded.repairs, repaired_at = excluded.repaired_at, waiver_id = excluded.waiver_id,
+                    waived_until = excluded.waived_until, waiting_for = excluded.waiting_for, error = excluded.error,
+                    attempts = excluded.attempts, due_at = excluded.due_at,
+                    repair_asked_at = case
+                        when excluded.known and excluded.error is null and excluded.drifted_since is null
+                            and excluded.observed_at >= cell.repair_asked_at then null
+                        else cell.repair_asked_at end",
             );
             tx.execute(upsert.query()).await?;
         }
@@ -178,39 +199,6 @@ impl Store {
         Ok(LeaseState::Held)
     }
 
-    /// What differs from its baseline now, the longest drifted first. `cursor` is the `next` of the page before.
-    pub async fn drifted_cells(
-        &self,
-        filter: &DriftFilter,
-        cursor: Option<&str>,
-        limit: u32,
-    ) -> Result<Page<TargetCell>, StoreError> {
-        let mut list = Builder::new(SELECT);
-        list.push(" where drifted_since is not null");
-        if let Some(target) = filter.target {
-            list.push(" and target_id = ").value(target);
-        }
-        if let Some(region) = &filter.region {
-            list.push(" and region = ").value(region.as_str());
-        }
-        if let Some(control) = &filter.control {
-            list.push(" and control = ").value(control.as_str());
-        }
-        if let Some((since, target, region, control)) = cursor.and_then(place) {
-            list.push(" and (drifted_since, target_id, region, control) > (")
-                .list([since.into(), target.into(), region.into(), control.into()])
-                .push(")");
-        }
-        list.push(" order by drifted_since, target_id, region, control limit ")
-            .value(limit.saturating_add(1));
-        let cells = self.db().all(list.query()).await?;
-        Ok(Page::of(cells, limit, |of: &TargetCell| {
-            let since = of.cell.drifted_since.map_or(0, Timestamp::as_millisecond);
-            let key = &of.cell.key;
-            format!("{since}|{}|{}|{}", of.target, key.region, key.control)
-        }))
-    }
-
     /// How many cells of each control have which status, over all targets.
     pub async fn cell_counts(&self) -> Result<Vec<CellCount>, StoreError> {
         self.counts(None).await
@@ -224,7 +212,7 @@ impl Store {
     async fn counts(&self, target: Option<TargetId>) -> Result<Vec<CellCount>, StoreError> {
         let mut count = Builder::new(
             "select control, min(region) as region, known, attempts, cast(error ->> 'kind' as text) as error_kind,
-                waiting_for is not null as waits, cast(drift as text) = '[]' as in_order, count(*) as n
+                waiting_for is not null as waits, waiver_id is not null as waived, repairs, cast(drift as text) = '[]' as in_order, count(*) as n
              from cell",
         );
         if let Some(target) = target {
@@ -232,7 +220,7 @@ impl Store {
         }
         count.push(
             " group by control, known, attempts, cast(error ->> 'kind' as text), waiting_for is not null,
-                cast(drift as text) = '[]'
+                waiver_id is not null, repairs, cast(drift as text) = '[]'
              order by control",
         );
         let groups: Vec<CellCount> = self.db().all(count.query()).await?;
@@ -253,7 +241,7 @@ impl Store {
 }
 
 /// A cell's columns.
-fn values(target: TargetId, cell: &Cell) -> [Value; 13] {
+fn values(target: TargetId, cell: &Cell) -> [Value; 18] {
     [
         target.into(),
         cell.key.region.as_str().into(),
@@ -264,16 +252,14 @@ fn values(target: TargetId, cell: &Cell) -> [Value; 13] {
         cell.observed_at.into(),
         Value::json(&cell.drift),
         cell.drifted_since.into(),
+        Value::maybe_json(cell.desired.as_ref()),
+        cell.repairs.in_a_row.into(),
+        cell.repairs.last_at.into(),
+        cell.waiver.map(|waiver| waiver.id).into(),
+        cell.waiver.map(|waiver| waiver.until).into(),
         cell.waiting_for.as_ref().map(ControlId::as_str).into(),
         Value::maybe_json(cell.error.as_ref()),
         cell.attempts.into(),
         cell.due_at.into(),
     ]
-}
-
-/// A place in the list of drifted cells; a cursor that is not one begins at the beginning.
-fn place(cursor: &str) -> Option<(i64, &str, &str, &str)> {
-    let mut parts = cursor.split('|');
-    let since = parts.next()?.parse().ok()?;
-    Some((since, parts.next()?, parts.next()?, parts.next()?))
 }

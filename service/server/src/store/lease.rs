@@ -156,7 +156,9 @@ impl Store {
             .push(" order by due_at limit ")
             .value(limit);
         claim.push(self.dialect().for_claim);
-        claim.push(") returning id, generation, tried_generation, attempts, due_since, leased_by, fence");
+        claim.push(
+            ") returning id, generation, tried_generation, attempts, due_since, leased_by, fence",
+        );
         self.db().returning(claim.query()).await
     }
 

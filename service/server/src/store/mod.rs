@@ -41,15 +41,18 @@ mod creation;
 mod db;
 mod decisions;
 mod dialect;
+mod drift;
 mod error;
 mod events;
 mod lease;
 mod listen;
+mod repair;
 mod replicas;
 mod replies;
 mod requests;
 mod sql;
 mod tokens;
+mod waivers;
 
 use std::sync::Arc;
 
@@ -60,16 +63,19 @@ use landfall_model::ids::TargetId;
 
 pub use accounts::{Account, AccountFilter, Purpose};
 pub use assets::{AssetFilter, AssetReport, AssetRow, AssetVersion, Lookup};
-pub use cells::{CellCount, DriftFilter, TargetCell};
+pub use cells::{CellCount, TargetCell};
 pub use creation::Begun;
 pub use db::{LITE_MIGRATIONS, PG_MIGRATIONS};
 pub use decisions::{Decided, Decision};
+pub use drift::{DriftFilter, DriftedCell, Whose};
 pub use error::StoreError;
 pub use events::{Event, LANDFALL, NewEvent};
 pub use lease::{Lease, LeaseState, Pause, Target};
+pub use repair::{AskedRepair, RepairScope};
 pub use replies::StoredReply;
 pub use requests::{Added, Idempotency, NewRequest};
 pub use tokens::{ApiToken, NewToken, Role};
+pub use waivers::{WaiverDecided, WaiverFilter};
 
 use db::{Db, Tx};
 use dialect::Dialect;
@@ -205,7 +211,7 @@ impl Store {
     }
 }
 
-/// Rows for one statement: SQLite takes 32,766 values in one, PostgreSQL 65,535, and no table has more than 16 columns.
+/// Rows for one statement: SQLite takes 32,766 values in one, PostgreSQL 65,535, and no table has more than 32 columns.
 fn chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     rows.chunks(1000)
 }

@@ -71,6 +71,12 @@ impl From<Uuid> for Value {
     }
 }
 
+impl From<Option<Uuid>> for Value {
+    fn from(id: Option<Uuid>) -> Self {
+        Value::Text(id.map(|id| id.to_string()))
+    }
+}
+
 impl From<TargetId> for Value {
     fn from(id: TargetId) -> Self {
         Value::Text(Some(id.to_string()))

@@ -1,5 +1,6 @@
 //! The whole router over SQLite in a directory of its own: what callers get, error by error.
 
+mod drift;
 mod errors;
 mod reads;
 mod requests;

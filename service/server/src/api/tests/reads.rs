@@ -19,7 +19,7 @@ use crate::store::{AssetReport, LeaseState, NewEvent};
 const ARN: &str = "arn:aws:guardduty:eu-west-1:222222222222:detector/12abc";
 
 /// A server with one governed account that has two cells and one asset.
-async fn governed() -> (Server, String) {
+pub(super) async fn governed() -> (Server, String) {
     let server = Server::start().await;
     let made = server.post("/account-requests", &form()).await;
     let id = made.body["id"].as_str().unwrap().to_owned();

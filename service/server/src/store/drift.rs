@@ -1,0 +1,143 @@
+//! What differs from its baseline now, over all targets.
+
+use jiff::Timestamp;
+
+use landfall_model::ids::{AccountId, ControlId, Email, OuPath, Region, TargetId};
+
+use super::cells::TargetCell;
+use super::error::StoreError;
+use super::sql::{BadColumn, Builder, Row, Stored};
+use super::{Page, Store};
+
+/// Which drifted cells a list shows; what is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DriftFilter {
+    pub target: Option<TargetId>,
+    /// Only accounts of this OU.
+    pub organizational_unit: Option<OuPath>,
+    pub region: Option<Region>,
+    pub control: Option<ControlId>,
+    /// Only cells with this status, one of `CellStatus::NAMES`.
+    pub status: Option<String>,
+    /// Also what is accepted.
+    pub waived: bool,
+}
+
+/// Whose cell it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Whose {
+    pub account_id: AccountId,
+    pub name: String,
+    pub organizational_unit: OuPath,
+    pub owner_email: Email,
+}
+
+/// A cell that differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DriftedCell {
+    pub of: TargetCell,
+    /// Nobody's but the organization's own where there is none.
+    pub account: Option<Whose>,
+}
+
+impl Stored for DriftedCell {
+    const TABLE: &'static str = "cell";
+    const KEY: &'static str = "target_id";
+
+    fn read(row: &Row) -> Result<Self, BadColumn> {
+        let account = match row.maybe_name("account_id")? {
+            None => None,
+            Some(account_id) => Some(Whose {
+                account_id,
+                name: row.text("name")?,
+                organizational_unit: row.name("organizational_unit")?,
+                owner_email: row.name("owner_email")?,
+            }),
+        };
+        Ok(DriftedCell {
+            of: TargetCell::read(row)?,
+            account,
+        })
+    }
+}
+
+impl Store {
+    /// What differs from its baseline now, the longest drifted first: of the organization and of governed accounts. What
+    /// an account lacks while it is vended is not drift. `cursor` is the `next` of the page before.
+    pub async fn drifted_cells(
+        &self,
+        filter: &DriftFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<DriftedCell>, StoreError> {
+        let mut found = Vec::new();
+        let mut cursor = cursor.map(str::to_owned);
+        loop {
+            let page = self.drift_page(filter, cursor.as_deref(), limit).await?;
+            // A status is derived, so it is not for the database to filter by.
+            found.extend(page.items.into_iter().filter(|drifted| {
+                let status = drifted.of.cell.status();
+                filter
+                    .status
+                    .as_ref()
+                    .is_none_or(|name| name == status.name())
+            }));
+            cursor = page.next;
+            if cursor.is_none() || found.len() > limit as usize {
+                return Ok(Page::of(found, limit, place_of));
+            }
+        }
+    }
+
+    async fn drift_page(
+        &self,
+        filter: &DriftFilter,
+        cursor: Option<&str>,
+        limit: u32,
+    ) -> Result<Page<DriftedCell>, StoreError> {
+        let mut list = Builder::new(
+            "select c.*, a.account_id, a.name, a.organizational_unit, a.owner_email
+             from cell c left join account a on a.id = c.target_id
+             where c.drifted_since is not null and (a.id is null or a.phase = 'governed')",
+        );
+        if !filter.waived {
+            list.push(" and c.waiver_id is null");
+        }
+        if let Some(target) = filter.target {
+            list.push(" and c.target_id = ").value(target);
+        }
+        if let Some(unit) = &filter.organizational_unit {
+            list.push(" and a.organizational_unit = ")
+                .value(unit.as_str());
+        }
+        if let Some(region) = &filter.region {
+            list.push(" and c.region = ").value(region.as_str());
+        }
+        if let Some(control) = &filter.control {
+            list.push(" and c.control = ").value(control.as_str());
+        }
+        if let Some((since, target, region, control)) = cursor.and_then(place) {
+            list.push(" and (c.drifted_since, c.target_id, c.region, c.control) > (")
+                .list([since.into(), target.into(), region.into(), control.into()])
+                .push(")");
+        }
+        list.push(" order by c.drifted_since, c.target_id, c.region, c.control limit ")
+            .value(limit.saturating_add(1));
+        let cells = self.db().all(list.query()).await?;
+        Ok(Page::of(cells, limit, place_of))
+    }
+}
+
+/// Where a cell stands in the list.
+fn place_of(drifted: &DriftedCell) -> String {
+    let TargetCell { target, cell } = &drifted.of;
+    let since = cell.drifted_since.map_or(0, Timestamp::as_millisecond);
+    format!("{since}|{target}|{}|{}", cell.key.region, cell.key.control)
+}
+
+/// A place in the list; a cursor that is not one begins at the beginning.
+fn place(cursor: &str) -> Option<(i64, &str, &str, &str)> {
+    let mut parts = cursor.split('|');
+    let since = parts.next()?.parse().ok()?;
+    Some((since, parts.next()?, parts.next()?, parts.next()?))
+}
