@@ -13,7 +13,7 @@ use landfall_controls::registry;
 use landfall_model::cloud_error::Help;
 use landfall_model::control::Scope;
 use landfall_model::ids::Region;
-use landfall_tests::stage::{ELSEWHERE, Stage};
+use landfall_tests::stage::{self, ELSEWHERE, Stage};
 use serde_json::{Value, json};
 
 /// Runs a law on every control, or on those that `LAWS_FOR` names, with commas between them.
@@ -134,7 +134,6 @@ async fn stopped_at_any_call(control: &'static dyn AnyControl, kind: &Kind) {
     let mut stage = Stage::ready_for(control).await;
     let mut stopped = 0;
     for service in services {
-        let mut accounts = 0;
         for skip in 0.. {
             let region = stage.regions(control).pop().expect("there is a Region");
             let fault = Plan {
@@ -166,8 +165,7 @@ async fn stopped_at_any_call(control: &'static dyn AnyControl, kind: &Kind) {
             }
             stopped += 1;
             if of_account {
-                accounts += 1;
-                stage.another_account(accounts).await;
+                stage.another_account(stopped).await;
                 stage.converge_before(control).await;
             } else {
                 stage = Stage::ready_for(control).await;
@@ -239,6 +237,12 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
             .map(|kind| json!({ "service": "account", "action": "delete_alternate_contact", "account": application, "type": kind }))
             .chain([json!({ "service": "account", "action": "edit_alternate_contact", "account": application, "type": "SECURITY", "contact": { "EmailAddress": "elsewhere@example.com" } })])
             .collect(),
+        "account.name-and-tags" => vec![
+            json!({ "service": "organizations", "action": "rename_account", "account": application, "name": "Somebody's" }),
+            json!({ "service": "organizations", "action": "edit_tag", "resource": application, "key": "landfall:owner", "value": "other@example.com" }),
+            json!({ "service": "organizations", "action": "delete_tag", "resource": application, "key": "team" }),
+        ],
+        "account.regions" => each("account", &application, &["disable_region"]),
         "cloudtrail.trail" => each("cloudtrail", MANAGEMENT, &["stop_logging", "delete_trail"]),
         "cloudtrail.organization-trail" => {
             let mut all = each("cloudtrail", MANAGEMENT, &["stop_logging", "delete_trail"]);
@@ -262,6 +266,14 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
         }
         "guardduty.membership" => each("guardduty", &application, &["disassociate_member"]),
         "guardduty.organization" => each("guardduty", &security, &["delete_detector"]),
+        "iam.bootstrap-role" => vec![stage::bootstrap_role(&stage.account)],
+        "iam.execution-role" => [
+            json!({ "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{MANAGEMENT}:root") }, "Action": "sts:AssumeRole" }),
+            json!({ "Effect": "Allow", "Principal": { "AWS": format!("arn:aws:iam::{security}:root") }, "Action": "sts:AssumeRole" }),
+        ]
+        .map(|statement| json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string())
+        .map(|trust| json!({ "service": "iam", "action": "edit_role_trust", "account": application, "role": "LandfallExecution", "policy": trust }))
+        .into(),
         "iam.password-policy" => {
             let mut all = each("iam", &application, &["delete_password_policy"]);
             for (member, value) in [("MinimumPasswordLength", json!(8)), ("PasswordReusePrevention", json!(1)), ("MaxPasswordAge", json!(30)), ("RequireSymbols", json!(true)), ("AllowUsersToChangePassword", json!(false))] {

@@ -1,6 +1,6 @@
 //! A world made ready for one control: what it waits for is in sync, it itself was never applied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use landfall_model::cloud_error::Help;
 use landfall_model::creation::Sighting;
 use landfall_model::ids::{AccountId, ControlId, Email, OuPath, Region};
 use landfall_model::place::{Organization, Place};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -136,13 +136,23 @@ impl Stage {
         for before in &control.descriptor().after {
             Box::pin(self.converge_with_what_is_before(before, done)).await;
         }
-        for region in self.regions(control) {
+        for region in self.governed(control) {
             self.converge(control, &region).await;
         }
     }
 
-    /// The Regions in which tests try a control: home first.
+    /// The Regions in which tests try a control: home first, but where it is about Regions themselves.
     pub fn regions(&self, control: &dyn AnyControl) -> Vec<Region> {
+        if control.descriptor().id.as_str() == "account.regions" {
+            return ["af-south-1", "eu-south-1"]
+                .map(|region| region.parse().expect("a Region"))
+                .into();
+        }
+        self.governed(control)
+    }
+
+    /// The Regions in which what a control waits for is to hold.
+    fn governed(&self, control: &dyn AnyControl) -> Vec<Region> {
         let home = self.world.zone.home_region.clone();
         if control.descriptor().scope.is_regional() {
             vec![home, ELSEWHERE.parse().expect("a Region")]
@@ -223,6 +233,12 @@ impl Stage {
             } else {
                 self.account.clone()
             },
+            account_name: (!of_organization).then(|| "Application".to_owned()),
+            account_tags: if of_organization {
+                BTreeMap::new()
+            } else {
+                account_tags()
+            },
             email: self.email.clone(),
             organizational_unit: (!of_organization)
                 .then(|| "Applications/Production".parse::<OuPath>().expect("a path")),
@@ -244,12 +260,27 @@ impl Stage {
             .get(name)
             .expect("the baseline is embedded");
         let id = &control.descriptor().id;
+        if id.as_str() == "iam.bootstrap-role" {
+            // The embedded baseline keeps the role, which would try nothing.
+            return json!({ "organization_account_access_role": "remove" });
+        }
         baseline
             .controls
             .get(id)
             .unwrap_or_else(|| panic!("{id} is not in the baseline {name}"))
             .clone()
     }
+}
+
+/// The tags that accounts are to have. They are made with the first alone.
+fn account_tags() -> BTreeMap<String, String> {
+    [
+        ("landfall:request", "test"),
+        ("landfall:owner", "owner@example.com"),
+        ("team", "blue"),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
 }
 
 async fn management(world: &World) -> Aws {
@@ -287,6 +318,7 @@ async fn create(world: &World, aws: &Aws, name: &str, email: &Email) -> AccountI
         {
             Sighting::Exists(account) => {
                 role_reaches(world, &account).await;
+                world.tamper(&bootstrap_role(&account));
                 return account;
             }
             Sighting::InProgress => tokio::time::sleep(Duration::from_millis(5)).await,
@@ -297,6 +329,11 @@ async fn create(world: &World, aws: &Aws, name: &str, email: &Email) -> AccountI
             "{name} takes too long"
         );
     }
+}
+
+/// The role that an account has which AWS made with its own defaults, as one that was enrolled would have it.
+pub fn bootstrap_role(account: &AccountId) -> Value {
+    json!({ "service": "iam", "action": "create_organization_role", "account": account, "role": "OrganizationAccountAccessRole" })
 }
 
 /// Waits until the role of a new account can be assumed, which takes AWS some seconds.

@@ -26,6 +26,7 @@ impl Control for AccessAnalyzerAnalyzer {
     const TITLE: &'static str = "What others can reach in the account is known";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = access_analyzer::ACTIONS;
+    const AFTER: &'static [&'static str] = &["account.regions"];
 
     type Parameters = Parameters;
     type Desired = ZoneOfTrust;

@@ -177,7 +177,7 @@ impl Cloud {
             (errand.account.clone(), errand.actions.clone()),
             async || {
                 let base = self.own([ASSUME].into());
-                self.assume_with(&base, errand, &self.0.roles.management)
+                self.assume_with(&base, errand, &self.0.roles.management, None)
                     .await
             },
         )
@@ -187,23 +187,28 @@ impl Cloud {
     async fn member_credentials(&self, errand: &Errand) -> Result<Credentials, CloudError> {
         self.session(
             (errand.account.clone(), errand.actions.clone()),
-            async || {
-                let doorway = Errand {
-                    account: self.0.management_account.clone(),
-                    region: self.0.home_region.clone(),
-                    actions: [ASSUME].into(),
-                    reason: "assume".to_owned(),
-                    // Here it is the account behind the door that may be new.
-                    young: errand.young,
-                    shared: true,
-                };
-                let credentials = self.management_credentials(&doorway).await?;
-                let doorway = self.aws(&doorway, credentials);
-                self.assume_with(&doorway, errand, &self.0.roles.execution)
-                    .await
-            },
+            async || self.enter(errand).await,
         )
         .await
+    }
+
+    /// Assumes the execution role of a member account anew, whatever sessions there are.
+    pub(crate) async fn enter(&self, errand: &Errand) -> Result<Credentials, CloudError> {
+        let doorway = Errand {
+            account: self.0.management_account.clone(),
+            region: self.0.home_region.clone(),
+            actions: [ASSUME].into(),
+            reason: "assume".to_owned(),
+            // Here it is the account behind the door that may be new.
+            young: errand.young,
+            shared: true,
+        };
+        let credentials = self.management_credentials(&doorway).await?;
+        let doorway = self.aws(&doorway, credentials);
+        let roles = &self.0.roles;
+        let external_id = roles.external_ids.first().map(String::as_str);
+        self.assume_with(&doorway, errand, &roles.execution, external_id)
+            .await
     }
 
     /// The credentials of a session, made by `open` when there are none or they run out soon. Callers that want the same
@@ -235,6 +240,7 @@ impl Cloud {
         from: &Aws,
         errand: &Errand,
         role: &str,
+        external_id: Option<&str>,
     ) -> Result<Credentials, CloudError> {
         let policy = session_policy::document(&errand.actions)?;
         let arn = format!("arn:aws:iam::{}:role/{role}", errand.account);
@@ -246,6 +252,7 @@ impl Cloud {
                     .role_arn(&arn)
                     .role_session_name(&name)
                     .policy(&policy)
+                    .set_external_id(external_id.map(str::to_owned))
                     .duration_seconds(SESSION_SECONDS)
                     .send()
             })

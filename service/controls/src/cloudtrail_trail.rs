@@ -56,7 +56,7 @@ impl Control for CloudTrailTrail {
     const TITLE: &'static str = "The organization trail logs what happens";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[STATUS];
-    const AFTER: &'static [&'static str] = &["cloudtrail.organization-trail"];
+    const AFTER: &'static [&'static str] = &["account.regions", "cloudtrail.organization-trail"];
 
     type Parameters = Parameters;
     type Desired = Desired;

@@ -136,7 +136,11 @@ impl Control for ConfigRecorder {
         START,
         PASS_ROLE,
     ];
-    const AFTER: &'static [&'static str] = &["iam.service-linked-roles", "s3.log-bucket"];
+    const AFTER: &'static [&'static str] = &[
+        "account.regions",
+        "iam.service-linked-roles",
+        "s3.log-bucket",
+    ];
 
     type Parameters = Parameters;
     type Desired = Desired;

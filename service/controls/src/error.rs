@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 
+use crate::account_regions;
+
 /// A call that AWS did not do as asked, or that Landfall did not send.
 #[derive(Debug, thiserror::Error)]
 pub struct CloudError {
@@ -93,6 +95,7 @@ impl CloudError {
                 | SdkError::ResponseError(_),
                 _,
             ) => CloudErrorKind::Unavailable,
+            (_, Some(code)) if means_not_ready(action, code) => CloudErrorKind::NotReady,
             (_, Some(code)) => classify(code, status.unwrap_or(400), young),
             (_, None) => classify("", status.unwrap_or(500), young),
         };
@@ -146,6 +149,12 @@ pub fn absent<T>(result: Result<T, CloudError>, codes: &[&str]) -> Result<Option
 /// Turns *it is done already* into success, for a step that somebody else, or a lost answer, took before.
 pub fn done_already<T>(result: Result<T, CloudError>, codes: &[&str]) -> Result<(), CloudError> {
     absent(result, codes).map(|_| ())
+}
+
+/// Codes that one action uses for a wait of minutes, which no token bucket ends: as many Regions as AWS takes at once are
+/// being turned on or off in the account or the organization ("Quotas for AWS Account Management").
+fn means_not_ready(action: &str, code: &str) -> bool {
+    action == account_regions::ENABLE && code == "TooManyRequestsException"
 }
 
 /// The kind of an error by its code, its HTTP status, and whether the account is young.
@@ -216,6 +225,7 @@ pub fn classify(code: &str, status: u16, young: bool) -> CloudErrorKind {
         "ConcurrentModificationException"
         | "ConcurrentModification"
         | "ConflictException"
+        | "DeleteConflict"
         | "ResourceConflictException"
         | "OperationAborted"
         | "ResourceInUseException"

@@ -124,6 +124,7 @@ impl Control for GuardDutyDetector {
         START,
         UPDATE_MEMBER,
     ];
+    const AFTER: &'static [&'static str] = &["account.regions"];
 
     type Parameters = Parameters;
     type Desired = Parameters;

@@ -9,6 +9,8 @@ use serde_json::Value;
 use crate::accessanalyzer_analyzer::AccessAnalyzerAnalyzer;
 use crate::accessanalyzer_organization_analyzer::AccessAnalyzerOrganizationAnalyzer;
 use crate::account_alternate_contacts::AccountAlternateContacts;
+use crate::account_name_and_tags::AccountNameAndTags;
+use crate::account_regions::AccountRegions;
 use crate::cloudtrail_organization_trail::CloudTrailOrganizationTrail;
 use crate::cloudtrail_trail::CloudTrailTrail;
 use crate::config_aggregator::ConfigAggregator;
@@ -17,6 +19,8 @@ use crate::control::{AnyControl, erase};
 use crate::guardduty_detector::GuardDutyDetector;
 use crate::guardduty_membership::GuardDutyMembership;
 use crate::guardduty_organization::GuardDutyOrganization;
+use crate::iam_bootstrap_role::IamBootstrapRole;
+use crate::iam_execution_role::IamExecutionRole;
 use crate::iam_password_policy::IamPasswordPolicy;
 use crate::iam_service_linked_roles::IamServiceLinkedRoles;
 use crate::organizations_delegated_administrators::OrganizationsDelegatedAdministrators;
@@ -39,6 +43,8 @@ pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
             erase::<AccessAnalyzerAnalyzer>(),
             erase::<AccessAnalyzerOrganizationAnalyzer>(),
             erase::<AccountAlternateContacts>(),
+            erase::<AccountNameAndTags>(),
+            erase::<AccountRegions>(),
             erase::<CloudTrailOrganizationTrail>(),
             erase::<CloudTrailTrail>(),
             erase::<ConfigAggregator>(),
@@ -46,6 +52,8 @@ pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
             erase::<GuardDutyDetector>(),
             erase::<GuardDutyMembership>(),
             erase::<GuardDutyOrganization>(),
+            erase::<IamBootstrapRole>(),
+            erase::<IamExecutionRole>(),
             erase::<IamPasswordPolicy>(),
             erase::<IamServiceLinkedRoles>(),
             erase::<OrganizationsDelegatedAdministrators>(),

@@ -6,10 +6,8 @@ use serde_json::{Value, json};
 
 use crate::preflight;
 use crate::registry;
+use crate::session_policy;
 use crate::vending;
-
-/// Controls of accounts that act in the management account: those of Organizations.
-const OF_ACCOUNTS_IN_MANAGEMENT: &[&str] = &["organizations.placement"];
 
 /// What the role `LandfallManagement` may do: what vending and the organization's controls call, and take on the
 /// execution role of member accounts. Of IAM it gets service-linked roles alone.
@@ -18,11 +16,12 @@ pub fn management_permissions() -> Value {
         .values()
         .map(|control| control.descriptor());
     let (iam, others): (BTreeSet<&str>, BTreeSet<&str>) = controls
-        .filter(|control| {
-            control.scope.is_organization()
-                || OF_ACCOUNTS_IN_MANAGEMENT.contains(&control.id.as_str())
+        .flat_map(|control| {
+            let of_organization = control.scope.is_organization();
+            let actions = control.actions.iter();
+            actions
+                .filter(move |action| of_organization || session_policy::is_of_management(action))
         })
-        .flat_map(|control| control.actions)
         .chain(vending::ACTIONS)
         .chain(preflight::ACTIONS)
         .partition(|action| action.starts_with("iam:"));

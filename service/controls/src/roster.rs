@@ -115,12 +115,15 @@ impl<T: Clone> Roster<T> {
     }
 }
 
+/// Members by the service that has them and the Region.
+type Members = BTreeMap<(&'static str, Region), Arc<Roster<Option<Listed>>>>;
+
 /// The rosters of the organization.
 #[derive(Debug, Default)]
 pub struct Rosters {
     /// Which OU each account is in; `None` is the root.
     pub placement: Roster<Option<OuPath>>,
-    members: Mutex<BTreeMap<(&'static str, Region), Arc<Roster<Option<Listed>>>>>,
+    members: Mutex<Members>,
 }
 
 impl Rosters {

@@ -83,6 +83,7 @@ impl Control for SecurityHubHub {
     const TITLE: &'static str = "Security Hub gathers findings";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[DESCRIBE, ENABLE, CREATE_ROLE, UPDATE];
+    const AFTER: &'static [&'static str] = &["account.regions"];
 
     type Parameters = Parameters;
     type Desired = Desired;

@@ -129,20 +129,30 @@ impl Session {
             .await
     }
 
+    /// Assumes the role in the target's account anew: whether whoever comes next gets in.
+    pub(crate) async fn try_to_enter(&self) -> Result<(), CloudError> {
+        let errand = self.errand(&self.place.account, &self.target_actions, false);
+        Box::pin(self.cloud.enter(&errand)).await.map(drop)
+    }
+
     async fn open(
         &self,
         account: &AccountId,
         actions: &BTreeSet<&'static str>,
         young: bool,
     ) -> Result<Aws, CloudError> {
-        let errand = Errand {
+        let errand = self.errand(account, actions, young);
+        Box::pin(self.cloud.assume(&errand)).await
+    }
+
+    fn errand(&self, account: &AccountId, actions: &BTreeSet<&'static str>, young: bool) -> Errand {
+        Errand {
             account: account.clone(),
             region: self.place.region.clone(),
             actions: actions.clone(),
             reason: self.reason.clone(),
             young,
             shared: self.place.organization.owns(account),
-        };
-        Box::pin(self.cloud.assume(&errand)).await
+        }
     }
 }

@@ -33,6 +33,17 @@ pub(crate) fn document(actions: &BTreeSet<&'static str>) -> Result<String, Cloud
     ))
 }
 
+/// Whether an action is one of Organizations, which controls of accounts call from the management account alone.
+pub(crate) fn is_of_management(action: &str) -> bool {
+    action.starts_with("organizations:")
+}
+
+/// The actions of a control that it takes in the target's account.
+fn in_target(control: &Descriptor) -> impl Iterator<Item = &'static str> {
+    let actions = control.actions.iter().copied();
+    actions.filter(|action| !is_of_management(action))
+}
+
 /// The sessions in a target's account, by what each may do.
 #[derive(Debug)]
 pub struct Sessions(Vec<BTreeSet<&'static str>>);
@@ -47,7 +58,7 @@ impl Sessions {
             .collect();
         let mut sessions: Vec<BTreeSet<&'static str>> = Vec::new();
         for control in controls.values() {
-            let actions = || control.actions.iter().copied();
+            let actions = || in_target(control);
             let with_room = sessions.iter_mut().find(|session| {
                 length(&session.iter().copied().chain(actions()).collect()) <= LONGEST
             });
@@ -62,10 +73,7 @@ impl Sessions {
     /// The session that a control works in.
     pub fn of_control(&self, control: &Descriptor) -> BTreeSet<&'static str> {
         let holds = |session: &&BTreeSet<&'static str>| {
-            control
-                .actions
-                .iter()
-                .all(|action| session.contains(action))
+            in_target(control).all(|action| session.contains(action))
         };
         self.0.iter().find(holds).cloned().unwrap_or_default()
     }

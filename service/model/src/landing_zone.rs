@@ -42,6 +42,9 @@ pub struct Roles {
     pub management: String,
     /// Assumed in every member account; `CreateAccount` makes it.
     pub execution: String,
+    /// What Landfall says when it assumes the execution role, and what the role's trust policy asks for: the first is
+    /// said, any of them is taken. So an id is changed in two steps, and nobody is locked out between them.
+    pub external_ids: Vec<String>,
 }
 
 impl Default for Roles {
@@ -49,6 +52,7 @@ impl Default for Roles {
         Roles {
             management: "LandfallManagement".to_owned(),
             execution: "LandfallExecution".to_owned(),
+            external_ids: Vec::new(),
         }
     }
 }
@@ -288,6 +292,18 @@ impl LandingZone {
                     format!(
                         "{setting} is not a role name: at most 64 of letters, digits and _+=,.@-"
                     ),
+                );
+            }
+        }
+        for id in &self.roles.external_ids {
+            let valid = (2..=1_224).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
+            if !valid {
+                return broken(
+                    id,
+                    "an external id has 2 to 1224 of letters, digits and _+=,.@:/-".to_owned(),
                 );
             }
         }

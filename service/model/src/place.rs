@@ -1,5 +1,6 @@
 //! Where a control is to hold: all that its desired state may depend on besides the baseline's parameters.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ids::{AccountId, Email, OuPath, Region};
@@ -38,6 +39,10 @@ pub struct Place {
     pub organization: Arc<Organization>,
     /// The account that the target is; the management account where the target is the organization.
     pub account: AccountId,
+    /// What the account is to be called; `None` for the management account, which nobody asked for.
+    pub account_name: Option<String>,
+    /// The tags that the account is to have in Organizations. Others are not Landfall's.
+    pub account_tags: BTreeMap<String, String>,
     /// The account's root e-mail, by which invitations find it.
     pub email: Email,
     pub organizational_unit: Option<OuPath>,

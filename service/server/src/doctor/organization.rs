@@ -58,6 +58,8 @@ pub(super) async fn plan(
             security_account: with_email(members, &zone.accounts.security.email),
         }),
         account: found.management_account,
+        account_name: None,
+        account_tags: BTreeMap::new(),
         email: found.management_email,
         organizational_unit: None,
         region: zone.home_region.clone(),

@@ -378,6 +378,8 @@ impl Engine {
                 scps: self.scps.clone(),
                 organization: self.organization().await?,
                 account: number.clone(),
+                account_name: Some(account.request.name.clone()),
+                account_tags: account.request.account_tags(&account.id.to_string()),
                 email: account.email.clone(),
                 organizational_unit: Some(where_now),
                 region: self.landing_zone.home_region.clone(),

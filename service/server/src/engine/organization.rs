@@ -50,6 +50,8 @@ impl Engine {
                 scps: self.scps.clone(),
                 organization: self.organization().await?,
                 account: found.management_account.clone(),
+                account_name: None,
+                account_tags: BTreeMap::new(),
                 email: found.management_email.clone(),
                 organizational_unit: None,
                 region: self.landing_zone.home_region.clone(),

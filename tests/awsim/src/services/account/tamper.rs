@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::call::AccountId;
+use crate::regions;
 use crate::world::World;
 
 /// Disturbs an account as `request` says.
@@ -10,6 +11,7 @@ use crate::world::World;
 /// | `action` | members besides `account` |
 /// | --- | --- |
 /// | `delete_alternate_contact` | `type` |
+/// | `disable_region` | `region`: is off at once |
 /// | `edit_alternate_contact` | `type`, `contact`: members of the `AlternateContact` shape |
 ///
 /// # Errors
@@ -25,6 +27,11 @@ pub fn tamper(world: &mut World, request: &Value) -> Result<Value, String> {
     let account: AccountId = text("account")?
         .parse()
         .map_err(|()| "`account` is to be twelve digits")?;
+    if text("action")? == "disable_region" {
+        let region = regions::find(text("region")?).ok_or("`region` is to be a Region")?;
+        world.account.opted.disable_at_once(account, region);
+        return Ok(json!({}));
+    }
     let contacts = &mut world.account.contacts;
     match text("action")? {
         "delete_alternate_contact" => contacts.remove_alternate(account, text("type")?),

@@ -12,6 +12,7 @@ use crate::world::World;
 ///
 /// | `action` | members besides `account` |
 /// | --- | --- |
+/// | `create_organization_role` | `role`: an administrator's role as Organizations makes it in a new account |
 /// | `delete_role` | `role`; with all that is attached to it |
 /// | `edit_role_trust` | `role`, `policy`: a document as text |
 /// | `set_role_policy` | `role`, `name`, `policy` |
@@ -24,12 +25,16 @@ use crate::world::World;
 /// # Errors
 ///
 /// A sentence about what the request lacks or what is not there to be changed.
-pub fn tamper(world: &mut World, request: &Value, _now: Timestamp) -> Result<Value, String> {
+pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Value, String> {
     let account: AccountId = text(request, "account")?
         .parse()
         .map_err(|()| "`account` is to be twelve digits")?;
     let state = &mut world.iam;
     match text(request, "action")? {
+        "create_organization_role" => {
+            let role = text(request, "role")?;
+            state.create_organization_role(account, role, now, jiff::SignedDuration::ZERO);
+        }
         "delete_role" => {
             let role = text(request, "role")?;
             state

@@ -22,6 +22,9 @@ use crate::world::World;
 /// | `suspend_account`, `close_account` | `account`; at once |
 /// | `rename_ou` | `ou` (id), `name` |
 /// | `disable_trusted_access` | `service_principal` |
+/// | `rename_account` | `account`, `name` |
+/// | `edit_tag` | `resource`, `key`, `value` |
+/// | `delete_tag` | `resource`, `key` |
 /// | `take_email` | `email`: some account outside the organization gets it |
 /// | `set_account_quota` | `quota` |
 /// | `fail_creation` | `reason`: why the next account is not made, such as `INTERNAL_FAILURE` |
@@ -62,6 +65,26 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
             let account = state.named(request)?;
             state.stand(account, Standing::Closed);
             state.schedule(gone, Event::Expunge(account));
+        }
+        "rename_account" => {
+            let account = state.named(request)?;
+            state.rename_account(account, text(request, "name")?);
+        }
+        "edit_tag" => {
+            let (key, value) = (text(request, "key")?, text(request, "value")?);
+            state
+                .tags
+                .entry(text(request, "resource")?.to_owned())
+                .or_default()
+                .insert(key.to_owned(), value.to_owned());
+        }
+        "delete_tag" => {
+            let key = text(request, "key")?;
+            state
+                .tags
+                .get_mut(text(request, "resource")?)
+                .and_then(|tags| tags.remove(key))
+                .ok_or_else(|| format!("no tag {key}"))?;
         }
         "rename_ou" => state
             .rename_unit(text(request, "ou")?, text(request, "name")?)
