@@ -180,8 +180,8 @@ impl Store {
     /// The waivers that are in force at `now`.
     pub async fn waivers_in_force(&self, now: Timestamp) -> Result<Vec<Waiver>, StoreError> {
         let mut list = Builder::new(SELECT);
-        list.push(" where approved is not null and revoked is null and expires_at > ")
-            .value(now);
+        list.push(" where ");
+        in_state(&mut list, WaiverState::InForce, now);
         self.db().all(list.query()).await
     }
 
