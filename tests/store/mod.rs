@@ -16,6 +16,7 @@ mod requests;
 mod schema;
 mod speed;
 mod tokens;
+mod touches;
 mod waivers;
 
 use std::collections::BTreeMap;

@@ -97,6 +97,7 @@ impl Aws {
         guardduty: aws_sdk_guardduty,
         s3control: aws_sdk_s3control,
         securityhub: aws_sdk_securityhub,
+        sqs: aws_sdk_sqs,
     }
 
     /// Organizations answers in us-east-1 alone, and an endpoint that is set by hand does not say so.

@@ -250,6 +250,8 @@ pub fn classify(code: &str, status: u16, young: bool) -> CloudErrorKind {
         | "NoSuchBucket"
         | "TrailNotFoundException"
         | "TargetNotFoundException"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue"
         | "AccountAlreadyClosedException" => Gone,
 
         "InternalFailure"

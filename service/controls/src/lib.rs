@@ -15,6 +15,7 @@ pub mod members;
 pub mod names;
 pub mod organizational_units;
 pub mod preflight;
+pub mod queue;
 pub mod registry;
 pub mod roles;
 pub mod roster;

@@ -66,6 +66,8 @@ pub fn bucket(action: &'static str) -> (&'static str, Rate) {
                 (action, rate(1.0, 1.0))
             }
             "securityhub" => ("securityhub", rate(10.0, 30.0)),
+            // "Nearly unlimited" for standard queues ("Amazon SQS message quotas", Developer Guide).
+            "sqs" => ("sqs", rate(100.0, 100.0)),
             _ => ("other", rate(5.0, 5.0)),
         },
     }

@@ -9,6 +9,8 @@ pub mod aws_state;
 pub mod baseline;
 pub mod cell;
 pub mod cloud_error;
+pub mod cloud_event;
+pub mod concern;
 pub mod control;
 pub mod creation;
 pub mod event;

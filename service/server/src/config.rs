@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser};
 use jiff::SignedDuration;
+use landfall_controls::queue::QueueAddress;
 use secrecy::SecretString;
 use url::Url;
 
@@ -110,6 +111,10 @@ pub struct ServeSettings {
     /// How long a target rests after the server that worked on it crashed: at least one second.
     #[arg(long, env = "LANDFALL_LEASE", default_value = "30s", value_parser = lease, value_name = "DURATION")]
     pub lease: SignedDuration,
+    /// The SQS queue that AWS's events come through: its URL, or the name of a queue in the security account's home Region;
+    /// see deploy/events. Without it drift is found by looking alone.
+    #[arg(long, env = "LANDFALL_EVENTS_QUEUE", value_name = "QUEUE")]
+    pub events_queue: Option<QueueAddress>,
     /// How many times as fast as AWS the simulated AWS behind AWS_ENDPOINT_URL is: awsim's --time-scale. Never for AWS
     /// itself.
     #[arg(

@@ -16,22 +16,31 @@ import sys
 
 import botocore
 
+EVENTS = (
+    "CreateEventBus", "DeleteEventBus", "DeleteRule", "DescribeEventBus", "DescribeRule", "DisableRule", "EnableRule",
+    "ListEventBuses", "ListRules", "ListTargetsByRule", "PutEvents", "PutPermission", "PutRule", "PutTargets",
+    "RemovePermission", "RemoveTargets", "TestEventPattern",
+)
+
 # Service folder in botocore -> None for everything, or the operations whose shapes stay.
 WHOLE = {
     "accessanalyzer": ["CreateAnalyzer", "DeleteAnalyzer", "GetAnalyzer", "ListAnalyzers", "ListTagsForResource", "TagResource", "UntagResource"],
     "account": None,
     "cloudtrail": None,
     "config": None,
+    "events": EVENTS,
     "guardduty": None,
     "iam": None,
     "organizations": None,
     "s3": None,
     "s3control": ["DeletePublicAccessBlock", "GetPublicAccessBlock", "PutPublicAccessBlock"],
     "securityhub": None,
+    "sqs": None,
     "sts": None,
 }
 
-METADATA = ("apiVersion", "jsonVersion", "protocol", "signingName", "endpointPrefix", "targetPrefix", "xmlNamespace")
+METADATA = ("apiVersion", "jsonVersion", "protocol", "signingName", "endpointPrefix", "targetPrefix", "xmlNamespace",
+            "awsQueryCompatible")
 SHAPE = ("type", "enum", "pattern", "min", "max", "flattened", "payload", "timestampFormat", "document", "union")
 REFERENCE = ("shape", "location", "locationName", "flattened", "xmlAttribute", "xmlNamespace", "streaming")
 

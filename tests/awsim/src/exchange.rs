@@ -1,11 +1,12 @@
 //! The way of one request: who signed it, what it asks, whether it may, what comes of it.
 
 use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::authorize::authorize;
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
@@ -18,7 +19,8 @@ use crate::protocol::model::{Model, Operation};
 use crate::protocol::{self, Credentials, Request};
 use crate::regions;
 use crate::server::{Cut, Shared};
-use crate::services;
+use crate::services::{self, cloudtrail};
+use crate::world::World;
 
 /// Answers a request to a service.
 pub(crate) async fn exchange(
@@ -45,7 +47,7 @@ pub(crate) async fn exchange(
         account: None,
         region: regions::GLOBAL,
     };
-    let answer = call(shared, model, &signature, parts, body, &mut told);
+    let answer = call(shared, model, &signature, parts, body, &mut told).await;
     let traffic = shared.traffic();
     if traffic.latency {
         let latency = latencies::latency(model.service, told.name(), id.chance);
@@ -126,7 +128,7 @@ impl From<AwsError> for Stop {
     }
 }
 
-fn call(
+async fn call(
     shared: &Shared,
     model: &'static Model,
     signature: &Signature,
@@ -180,7 +182,7 @@ fn call(
     }
     let input = protocol::decode(model, operation, &request)?;
     protocol::validate(model, operation, &input)?;
-    let call = Call {
+    let mut call = Call {
         service: model.service,
         operation: &operation.name,
         principal: &principal,
@@ -188,7 +190,7 @@ fn call(
         now,
         input,
     };
-    let answer = act(shared, model, &call);
+    let answer = act_or_wait(shared, model, &mut call).await;
     let answer = shared.faults().stale(target, &call.input, answer);
     if fault == Some(faults::Kind::TimeoutAfter) {
         return Err(Stop::Cut("timeout_after"));
@@ -199,7 +201,9 @@ fn call(
 /// What a fault does to a call that has not acted yet.
 fn befall(model: &Model, fault: &faults::Kind) -> Result<(), Stop> {
     let error = match fault {
-        faults::Kind::TimeoutAfter | faults::Kind::StaleRead => return Ok(()),
+        faults::Kind::TimeoutAfter | faults::Kind::StaleRead | faults::Kind::Delivery(_) => {
+            return Ok(());
+        }
         faults::Kind::TimeoutBefore => return Err(Stop::Cut("timeout_before")),
         faults::Kind::Throttle => limits::throttled(model.service),
         faults::Kind::Error5xx => protocol::internal_failure(model),
@@ -213,6 +217,33 @@ fn befall(model: &Model, fault: &faults::Kind) -> Result<(), Stop> {
         } => AwsError::new(code, message.as_str()).status(*status),
     };
     Err(error.into())
+}
+
+/// How often a call that waits for messages looks for those whose time has come: nothing announces them.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Has the call answered. A `ReceiveMessage` that finds nothing waits for messages as long as it says, by the wall clock
+/// as its caller does.
+async fn act_or_wait(shared: &Shared, model: &Model, call: &mut Call<'_>) -> Answer {
+    let Some((wait, arrivals)) = services::sqs::wait(&shared.world(), call) else {
+        return act(shared, model, call);
+    };
+    let deadline = Instant::now() + Duration::try_from(wait).unwrap_or_default();
+    loop {
+        // Before looking, so that a message that comes meanwhile is not missed.
+        let mut arrival = std::pin::pin!(arrivals.notified());
+        arrival.as_mut().enable();
+        call.now = shared.clock.now();
+        let answer = act(shared, model, call);
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || answer != Ok(Value::Object(Map::new())) {
+            return answer;
+        }
+        tokio::select! {
+            () = arrival => {}
+            () = tokio::time::sleep(left.min(LOOK_AGAIN)) => {}
+        }
+    }
 }
 
 /// Authorizes the call and has its service answer it, in one consistent world.
@@ -229,8 +260,18 @@ fn act(shared: &Shared, model: &Model, call: &Call<'_>) -> Answer {
     if !world.answers(call.account(), call.region) {
         return Err(protocol::bad_credentials(model, Credentials::Unknown));
     }
-    authorize(&world, call).map_err(|message| protocol::access_denied(model, message))?;
-    services::answer(&mut world, call)
+    let allowed = |world: &World| {
+        authorize(world, call).map_err(|message| protocol::access_denied(model, message))
+    };
+    if !cloudtrail::is_told(call.service, call.operation) {
+        allowed(&world)?;
+        return services::answer(&mut world, call);
+    }
+    let region = cloudtrail::region_of(call.service, call.region);
+    let recorded = cloudtrail::is_recorded(&world, call.account(), region);
+    let answer = allowed(&world).and_then(|()| services::answer(&mut world, call));
+    cloudtrail::tell_call(&mut world, call, recorded, &answer);
+    answer
 }
 
 /// Evens out what differs by client.

@@ -46,12 +46,28 @@ pub enum Kind {
     /// The answer is what the same question was answered before the last change. From when the fault is planned on,
     /// the answers to fitting questions are remembered; the fault befalls a question whose answer has changed since.
     StaleRead,
+    /// What befalls an event that `events` delivers. The operation of the plan is the event's name, `DeleteDetector`.
+    #[serde(untagged)]
+    Delivery(Delivery),
     /// An error of the test's own choosing.
     #[serde(untagged)]
     Error {
         code: String,
         status: u16,
         message: String,
+    },
+}
+
+/// How events fare on their way from a bus to the queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    Lost,
+    Duplicated,
+    /// It arrives up to two seconds late, so that later ones overtake it.
+    Reordered,
+    Delayed {
+        milliseconds: u32,
     },
 }
 
@@ -172,8 +188,20 @@ impl Faults {
         let mut fitting = self
             .faults
             .iter_mut()
-            .filter(|fault| fault.plan.kind != Kind::StaleRead && fault.fits(target));
+            .filter(|fault| !matches!(fault.plan.kind, Kind::StaleRead | Kind::Delivery(_)))
+            .filter(|fault| fault.fits(target));
         fitting.find_map(|fault| fault.fires(random).then(|| fault.plan.kind.clone()))
+    }
+
+    /// What befalls an event on its way.
+    pub fn befall_delivery(&mut self, target: Target<'_>) -> Option<Delivery> {
+        let random = &mut self.random;
+        self.faults.iter_mut().find_map(|fault| {
+            let Kind::Delivery(delivery) = fault.plan.kind else {
+                return None;
+            };
+            (fault.fits(target) && fault.fires(random)).then_some(delivery)
+        })
     }
 
     /// Remembers an answer if a stale read is planned for the call, and answers what is to be said instead.
@@ -274,6 +302,18 @@ mod tests {
             })
         );
         assert_eq!(faults.strike(TARGET), Some(Kind::Error5xx));
+        for (kind, delivery) in [
+            (json!("lost"), Delivery::Lost),
+            (
+                json!({"delayed": {"milliseconds": 5}}),
+                Delivery::Delayed { milliseconds: 5 },
+            ),
+        ] {
+            let plan = json!({"service": "guardduty", "count": 1, "kind": kind});
+            faults.plan(serde_json::from_value(plan).unwrap());
+            assert_eq!(faults.befall_delivery(TARGET), Some(delivery));
+            assert_eq!(faults.befall_delivery(TARGET), None);
+        }
         assert!(serde_json::from_value::<Plan>(json!({"service": "s3", "kind": "flood"})).is_err());
         assert!(
             serde_json::from_value::<Plan>(

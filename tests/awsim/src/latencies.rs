@@ -67,6 +67,8 @@ pub static LATENCIES: &[Latency] = &[
         0,
     ),
     takes("securityhub", &[], 300, 150),
+    takes("sqs", &[], 20, 20),
+    takes("events", &[], 100, 60),
 ];
 
 /// An operation's mean latency.

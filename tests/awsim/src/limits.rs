@@ -232,6 +232,8 @@ pub static LIMITS: &[Limit] = &[
         Observed,
     ),
     each("guardduty", &[], 10.0, 20.0, Observed),
+    // "Amazon EventBridge quotas": requests for each API.
+    each("events", &[], 50.0, 50.0, Documented),
     // "Quotas for Security Hub CSPM", Security Hub User Guide.
     each(
         "securityhub",
@@ -249,6 +251,8 @@ pub static LIMITS: &[Limit] = &[
         Documented,
     ),
     each("securityhub", &[], 10.0, 30.0, Documented),
+    // "Nearly unlimited" for standard queues ("Amazon SQS message quotas", Developer Guide).
+    each("sqs", &[], 3_000.0, 3_000.0, Observed),
 ];
 
 /// The limit that an operation is under.
@@ -338,6 +342,7 @@ pub fn throttled(service: &str) -> AwsError {
         "s3" | "s3control" => {
             AwsError::new("SlowDown", "Please reduce your request rate.").status(503)
         }
+        "sqs" => AwsError::new("RequestThrottled", "Rate exceeded").status(403),
         "iam" | "sts" => AwsError::new("Throttling", "Rate exceeded"),
         _ => AwsError::new("ThrottlingException", "Rate exceeded"),
     }

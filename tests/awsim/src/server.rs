@@ -22,6 +22,7 @@ use crate::control;
 use crate::exchange;
 use crate::faults::Faults;
 use crate::limits::Throttle;
+use crate::services;
 use crate::world::{Settings, World};
 
 /// No request of the services here comes near this many bytes.
@@ -72,7 +73,8 @@ pub struct Shared {
     traffic: Mutex<Traffic>,
     world: Mutex<World>,
     calls: Mutex<Calls>,
-    faults: Mutex<Faults>,
+    /// The world has them too, for what befalls events on their way.
+    faults: Arc<Mutex<Faults>>,
     throttle: Mutex<Throttle>,
     pub clock: Clock,
     requests: AtomicU64,
@@ -86,11 +88,14 @@ impl Shared {
             throttle: options.throttle,
             time_scale: options.settings.time_scale.max(1),
         };
+        let faults = Arc::new(Mutex::new(Faults::new(options.settings.seed)));
+        let mut world = World::new(options.settings.clone(), clock.now());
+        services::events::heed(&mut world, faults.clone());
         Shared {
             traffic: Mutex::new(traffic),
-            world: Mutex::new(World::new(options.settings.clone(), clock.now())),
+            world: Mutex::new(world),
             calls: Mutex::default(),
-            faults: Mutex::new(Faults::new(options.settings.seed)),
+            faults,
             throttle: Mutex::default(),
             requests: AtomicU64::new(0),
             clock,
@@ -126,7 +131,9 @@ impl Shared {
     /// Starts over with a new world, and forgets faults and everything counted.
     pub fn reset(&self) {
         self.clock.reset();
-        *self.world() = World::new(self.options.settings.clone(), self.clock.now());
+        let mut world = World::new(self.options.settings.clone(), self.clock.now());
+        services::events::heed(&mut world, self.faults.clone());
+        *self.world() = world;
         *self.calls() = Calls::default();
         *self.faults() = Faults::new(self.options.settings.seed);
         *self.throttle() = Throttle::default();

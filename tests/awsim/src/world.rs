@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::call::{AccountId, Region};
 use crate::services::{
-    accessanalyzer, account, cloudtrail, config, guardduty, iam, organizations, s3, s3control,
-    securityhub, sts,
+    accessanalyzer, account, cloudtrail, config, events, guardduty, iam, organizations, s3,
+    s3control, securityhub, sqs, sts,
 };
 
 /// The organization's management account, whose administrator owns the access key `AWSIMMANAGEMENT0000`.
@@ -34,8 +34,10 @@ pub struct World {
     pub s3control: s3control::State,
     pub cloudtrail: cloudtrail::State,
     pub config: config::State,
+    pub events: events::State,
     pub guardduty: guardduty::State,
     pub securityhub: securityhub::State,
+    pub sqs: sqs::State,
     random: rand::rngs::SmallRng,
 }
 
@@ -54,8 +56,10 @@ impl World {
             s3control: s3control::State::default(),
             cloudtrail: cloudtrail::State::default(),
             config: config::State::default(),
+            events: events::State::default(),
             guardduty: guardduty::State::default(),
             securityhub: securityhub::State::default(),
+            sqs: sqs::State::default(),
         };
         organizations::found(&mut world, now);
         iam::found(&mut world, now);

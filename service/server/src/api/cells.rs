@@ -19,6 +19,7 @@ use super::extract::{Path, Query};
 use super::page;
 use super::problem::{Problem, ProblemDocument};
 use super::{Api, schema};
+use crate::store::Touch;
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -67,6 +68,37 @@ pub struct CellState {
     pub due_at: Timestamp,
     /// The desired state that it was compared with.
     pub revision: String,
+    /// The last change by somebody else that an event told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<ChangedBy>,
+}
+
+/// Who made a call that may have changed a cell. It stays when the cell is in sync again.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChangedBy {
+    /// The ARN of who called.
+    #[schema(example = "arn:aws:iam::111122223333:user/eve")]
+    pub actor: String,
+    /// Where from: an address, or the AWS service that called on somebody's behalf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ip: Option<String>,
+    /// When, by AWS's clock, which tells whole seconds.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The name of the call.
+    #[schema(example = "DeleteDetector")]
+    pub event: String,
+}
+
+impl From<Touch> for ChangedBy {
+    fn from(touch: Touch) -> Self {
+        ChangedBy {
+            actor: touch.actor,
+            source_ip: touch.source_ip,
+            at: touch.at,
+            event: touch.event,
+        }
+    }
 }
 
 /// Why AWS did not do what it was asked, and who can help.
@@ -118,6 +150,7 @@ impl From<Cell> for CellState {
             attempts: cell.attempts,
             due_at: cell.due_at,
             revision: cell.revision.to_string(),
+            changed_by: None,
         }
     }
 }
@@ -234,8 +267,13 @@ async fn list(api: &Api, target: TargetId, query: CellQuery) -> Result<axum::Jso
                 .is_none_or(|status| cell.status().name() == status)
     });
     cells.sort_by(|a, b| a.key.cmp(&b.key));
+    let mut touches = api.store.touches_of(target).await?;
+    let state = |cell: Cell| CellState {
+        changed_by: touches.remove(&cell.key).map(ChangedBy::from),
+        ..CellState::from(cell)
+    };
     Ok(axum::Json(Cells {
-        items: cells.into_iter().map(CellState::from).collect(),
+        items: cells.into_iter().map(state).collect(),
         counts,
     }))
 }

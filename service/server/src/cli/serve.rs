@@ -77,6 +77,9 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         },
         Uuid::now_v7(),
     );
+    let listener_of_events = settings
+        .events_queue
+        .map(|queue| tokio::spawn(engine.clone().listen(queue, shutdown.clone())));
     let engine = tokio::spawn(stops_all(engine.run(shutdown.clone()), shutdown.clone()));
     let api = Api::new(
         store.clone(),
@@ -94,6 +97,9 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         .await
         .context("the server ended")?;
     engine.await.context("the engine panicked")??;
+    if let Some(listener) = listener_of_events {
+        listener.await.context("the listener for events panicked")?;
+    }
     store.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -93,6 +93,7 @@ impl Engine {
         shutdown: &CancellationToken,
     ) -> Result<CellsPass, PassError> {
         let now = self.clock.now();
+        held(self.store.take_touches(work.lease, now).await?)?;
         let (mut board, left_over) =
             Board::new(work, self.store.cells(work.lease.target).await?, now);
         if !left_over.is_empty() {
@@ -298,6 +299,7 @@ impl Engine {
         entry: &mut Entry,
     ) -> Result<(), PassError> {
         let desired = control.desired(parameters, session.place())?;
+        let last_look = cell.observed_at;
         let mut applied: Vec<PlannedChange> = Vec::new();
         loop {
             let look = control.look(session, &desired).await?;
@@ -331,10 +333,10 @@ impl Engine {
             let newly_drifted = cell.drifted_since.is_none();
             cell.drifted_since.get_or_insert(now);
             cell.desired = Some(desired.to_json());
-            let found = newly_drifted.then(|| {
-                let sentence = format!("{} differs: {}", cell.key, cell.drift.join("; "));
-                event(work, &cell.key, EventKind::DriftFound, sentence)
-            });
+            let found = match newly_drifted {
+                true => Some(self.drift_found(work.lease.target, cell, last_look).await?),
+                false => None,
+            };
             if !self.is_to_be_repaired(work, cell, now) {
                 entry.events.extend(found);
                 return Ok(());

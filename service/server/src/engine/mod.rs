@@ -19,15 +19,18 @@
 //! * **Retries live in two places**: `Aws::call` repeats what AWS throttled, and a cell's `due_at` brings back everything else.
 //!
 //! `account` and `organization` say what a pass does with their kind of target, `cells` is the part that they share
-//! (on a `board`), `repair` asks whether a cell that differs is to be repaired or left, `journal` writes down what happens.
+//! (on a `board`), `repair` asks whether a cell that differs is to be repaired or left, `journal` writes down what happens,
+//! `cloud_events` makes cells due when AWS tells of a change.
 
 mod account;
 mod board;
 mod cells;
 pub mod clock;
+mod cloud_events;
 mod journal;
 mod organization;
 mod repair;
+mod touched;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -52,6 +52,7 @@ mod replies;
 mod requests;
 mod sql;
 mod tokens;
+mod touches;
 mod waivers;
 
 use std::sync::Arc;
@@ -75,6 +76,7 @@ pub use repair::{AskedRepair, RepairScope};
 pub use replies::StoredReply;
 pub use requests::{Added, Idempotency, NewRequest};
 pub use tokens::{ApiToken, NewToken, Role};
+pub use touches::Touch;
 pub use waivers::{WaiverDecided, WaiverFilter};
 
 use db::{Db, Tx};

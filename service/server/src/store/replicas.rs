@@ -16,6 +16,9 @@ const REPLIES: SignedDuration = SignedDuration::from_hours(24);
 /// How long a call of `CreateAccount` is kept; the bucket looks back less than a minute.
 const CREATE_CALLS: SignedDuration = SignedDuration::from_hours(1);
 
+/// How long a touch is remembered: as long as somebody may ask who it was.
+const TOUCHES: SignedDuration = SignedDuration::from_hours(90 * 24);
+
 struct Count(u32);
 
 impl Stored for Count {
@@ -58,6 +61,7 @@ impl Store {
             ("delete from idempotency where created_at < $1", REPLIES),
             ("delete from create_call where called_at < $1", CREATE_CALLS),
             ("delete from replica where seen_at < $1", CREATE_CALLS),
+            ("delete from touch where at < $1", TOUCHES),
         ] {
             self.db().execute(query(forget).bind(now - age)).await?;
         }

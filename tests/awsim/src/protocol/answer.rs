@@ -301,6 +301,11 @@ pub fn refuse(
     {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
+    if model.query_compatible
+        && let Ok(code) = HeaderValue::try_from(super::query_error::header(&error.code, status))
+    {
+        response.headers_mut().insert("x-amzn-query-error", code);
+    }
     response
 }
 

@@ -199,6 +199,9 @@ pub fn internal_failure(model: &Model) -> AwsError {
 /// No permission.
 pub fn access_denied(model: &Model, message: impl Into<String>) -> AwsError {
     match model.protocol {
+        Protocol::Json if model.query_compatible => {
+            AwsError::new("AccessDenied", message).status(403)
+        }
         Protocol::Json => AwsError::new("AccessDeniedException", message),
         Protocol::RestJson => AwsError::new("AccessDeniedException", message).status(403),
         Protocol::Query | Protocol::RestXml => AwsError::new("AccessDenied", message).status(403),

@@ -13,6 +13,7 @@ mod error;
 mod form;
 pub mod model;
 mod model_file;
+mod query_error;
 mod request;
 mod rest;
 mod scalar;

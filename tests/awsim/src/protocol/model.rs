@@ -32,6 +32,8 @@ pub struct Model {
     pub target_prefix: String,
     pub api_version: String,
     pub xml_namespace: Option<String>,
+    /// Whether the service once spoke the Query protocol, and still names errors as it did there.
+    pub query_compatible: bool,
     pub(super) operations: Vec<Operation>,
     pub(super) operations_by_name: HashMap<String, usize>,
     pub(super) shapes: Vec<Shape>,
@@ -202,7 +204,7 @@ const fn source(service: &'static str, json: &'static str) -> Source {
     }
 }
 
-static SOURCES: [Source; 11] = [
+static SOURCES: [Source; 13] = [
     source(
         "access-analyzer",
         include_str!("../../models/accessanalyzer.json"),
@@ -210,6 +212,7 @@ static SOURCES: [Source; 11] = [
     source("account", include_str!("../../models/account.json")),
     source("cloudtrail", include_str!("../../models/cloudtrail.json")),
     source("config", include_str!("../../models/config.json")),
+    source("events", include_str!("../../models/events.json")),
     source("guardduty", include_str!("../../models/guardduty.json")),
     source("iam", include_str!("../../models/iam.json")),
     source(
@@ -219,6 +222,7 @@ static SOURCES: [Source; 11] = [
     source("s3", include_str!("../../models/s3.json")),
     source("s3control", include_str!("../../models/s3control.json")),
     source("securityhub", include_str!("../../models/securityhub.json")),
+    source("sqs", include_str!("../../models/sqs.json")),
     source("sts", include_str!("../../models/sts.json")),
 ];
 
@@ -314,10 +318,11 @@ mod tests {
         assert_eq!(skipped, SKIPPED);
     }
 
-    const SKIPPED: [&str; 6] = [
+    const SKIPPED: [&str; 7] = [
         "cloudtrail PartitionKeyName",
         "cloudtrail PartitionKeyType",
         "config QueryArn",
+        "events PathParameter",
         "guardduty TagKey",
         "iam accountAliasType",
         "securityhub TagKey",

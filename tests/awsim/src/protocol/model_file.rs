@@ -28,6 +28,8 @@ struct RawMetadata {
     #[serde(default)]
     target_prefix: String,
     xml_namespace: Option<String>,
+    /// An empty object where the service once spoke the Query protocol.
+    aws_query_compatible: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize)]
@@ -131,6 +133,7 @@ pub(super) fn parse(service: &'static str, json: &str) -> Model {
         target_prefix: raw.metadata.target_prefix,
         api_version: raw.metadata.api_version,
         xml_namespace: raw.metadata.xml_namespace,
+        query_compatible: raw.metadata.aws_query_compatible.is_some(),
         operations_by_name: operations
             .iter()
             .enumerate()

@@ -10,6 +10,7 @@ pub mod accessanalyzer;
 pub mod account;
 pub mod cloudtrail;
 pub mod config;
+pub mod events;
 pub mod guardduty;
 pub mod iam;
 pub mod organizations;
@@ -18,6 +19,7 @@ pub mod s3control;
 #[cfg(test)]
 pub(crate) mod scene;
 pub mod securityhub;
+pub mod sqs;
 pub mod sts;
 
 /// What a service's IAM actions begin with.
@@ -35,12 +37,14 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "account" => account::answer(world, call),
         "cloudtrail" => cloudtrail::answer(world, call),
         "config" => config::answer(world, call),
+        "events" => events::answer(world, call),
         "guardduty" => guardduty::answer(world, call),
         "iam" => iam::answer(world, call),
         "organizations" => organizations::answer(world, call),
         "s3" => s3::answer(world, call),
         "s3control" => s3control::answer(world, call),
         "securityhub" => securityhub::answer(world, call),
+        "sqs" => sqs::answer(world, call),
         "sts" => sts::answer(world, call),
         _ => Err(AwsError::not_built()),
     }
@@ -52,19 +56,33 @@ pub fn resource(world: &World, call: &Call<'_>) -> String {
         "access-analyzer" => accessanalyzer::resource(call),
         "account" => account::resource(world, call),
         "cloudtrail" => cloudtrail::resource(world, call),
+        "events" => events::resource(call),
         "guardduty" => guardduty::resource(call),
         "iam" => iam::resource(world, call),
         "organizations" => organizations::resource(world, call),
         "s3" => s3::resource(world, call),
         "securityhub" => securityhub::resource(call),
+        "sqs" => sqs::resource(call),
         "sts" => sts::resource(world, call),
         _ => "*".to_owned(),
     }
 }
 
 /// Disturbs what a service holds, behind the back of everyone who uses it: `{"service": …, "action": …, …}`.
-/// Each service knows its own actions. The error says what is wrong with the request.
+/// Each service knows its own actions. The error says what is wrong with the request. What a person could have done so is
+/// told as the call that would have done it, by `by` from `source_ip`.
 pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Value, String> {
+    let deed = cloudtrail::deed(world, request, now);
+    let before = (deed.as_ref())
+        .is_some_and(|deed| cloudtrail::is_recorded(world, deed.account, deed.region));
+    let answer = disturb(world, request, now)?;
+    if let Some(deed) = deed {
+        cloudtrail::tell(world, before, &deed);
+    }
+    Ok(answer)
+}
+
+fn disturb(world: &mut World, request: &Value, now: Timestamp) -> Result<Value, String> {
     let service = request
         .get("service")
         .and_then(Value::as_str)

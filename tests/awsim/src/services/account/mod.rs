@@ -62,7 +62,7 @@ pub fn resource(world: &World, call: &Call<'_>) -> String {
 
 /// Carries out what has come due by `now`.
 pub fn settle(world: &mut World, now: Timestamp) {
-    world.account.opted.settle(now);
+    opt_in::settle(world, now);
 }
 
 /// The account that a call is about: the caller's own, or with `AccountId` a member's. The latter is for the

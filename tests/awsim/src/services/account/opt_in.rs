@@ -9,6 +9,7 @@ use super::invalid;
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::paging::Paging;
 use crate::regions;
+use crate::services::events::{self, Event};
 use crate::world::World;
 
 /// Quota: Regions being enabled or disabled at once in one account, and in the organization.
@@ -19,7 +20,8 @@ const MOST_IN_ORGANIZATION: usize = 50;
 #[derive(Default)]
 pub(super) struct Opted {
     regions: HashMap<AccountId, BTreeMap<Region, Opt>>,
-    due: BTreeMap<(Timestamp, AccountId, Region), Opt>,
+    /// With the account that asked, which hears of the end.
+    due: BTreeMap<(Timestamp, AccountId, Region), (Opt, AccountId)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,8 +90,60 @@ fn change(
         .entry(account)
         .or_default()
         .insert(region, over);
-    opted.due.insert((at, account, region), to);
+    opted
+        .due
+        .insert((at, account, region), (to, call.account()));
+    tell(world, (account, region, over), call.account(), call.now);
     Ok(json!({}))
+}
+
+/// Carries out what has come due by `now`.
+pub(super) fn settle(world: &mut World, now: Timestamp) {
+    let opted = &mut world.account.opted;
+    let mut done = Vec::new();
+    while let Some(next) = opted.due.first_entry().filter(|next| next.key().0 <= now) {
+        let ((at, account, region), (opt, caller)) = next.remove_entry();
+        opted
+            .regions
+            .entry(account)
+            .or_default()
+            .insert(region, opt);
+        done.push((at, (account, region, opt), caller));
+    }
+    for (at, change, caller) in done {
+        tell(world, change, caller, at);
+    }
+}
+
+/// The event that goes to the account that asked, at the begin of a change and at its end ("Monitoring Account Management
+/// events with EventBridge", Account Management Reference Guide).
+fn tell(
+    world: &mut World,
+    (account, region, opt): (AccountId, Region, Opt),
+    caller: AccountId,
+    at: Timestamp,
+) {
+    let event = Event {
+        account: caller,
+        region: regions::GLOBAL,
+        source: "aws.account".to_owned(),
+        detail_type: "Region Opt-In Status Change",
+        detail: json!({"accountId": account.to_string(), "regionName": region, "status": opt.name()}),
+        resources: vec![format!("arn:aws:account::{account}:account")],
+        at,
+    };
+    events::publish(world, &event);
+}
+
+impl Opt {
+    fn name(self) -> &'static str {
+        match self {
+            Opt::Enabling => "ENABLING",
+            Opt::Enabled => "ENABLED",
+            Opt::Disabling => "DISABLING",
+            Opt::Disabled => "DISABLED",
+        }
+    }
 }
 
 fn region(call: &Call<'_>) -> Result<Region, AwsError> {
@@ -112,13 +166,6 @@ impl Opted {
         !regions::is_opt_in(region) || self.opt(account, region) == Opt::Enabled
     }
 
-    pub(super) fn settle(&mut self, now: Timestamp) {
-        while let Some(next) = self.due.first_entry().filter(|next| next.key().0 <= now) {
-            let ((_, account, region), opt) = next.remove_entry();
-            self.regions.entry(account).or_default().insert(region, opt);
-        }
-    }
-
     fn opt(&self, account: AccountId, region: Region) -> Opt {
         self.regions
             .get(&account)
@@ -131,12 +178,7 @@ impl Opted {
         if !regions::is_opt_in(region) {
             return "ENABLED_BY_DEFAULT";
         }
-        match self.opt(account, region) {
-            Opt::Enabling => "ENABLING",
-            Opt::Enabled => "ENABLED",
-            Opt::Disabling => "DISABLING",
-            Opt::Disabled => "DISABLED",
-        }
+        self.opt(account, region).name()
     }
 
     pub(super) fn get(&self, call: &Call<'_>, account: AccountId) -> Answer {

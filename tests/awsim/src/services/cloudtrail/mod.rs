@@ -12,10 +12,12 @@ use crate::call::{AccountId, Answer, AwsError, Call};
 use crate::world::World;
 
 mod bucket;
+mod deeds;
 mod lifecycle;
 mod logging;
 mod lookup;
 mod organization;
+mod record;
 mod reference;
 mod selectors;
 mod tags;
@@ -25,6 +27,10 @@ mod tests;
 mod trail;
 mod visibility;
 
+pub use deeds::deed;
+pub use record::{
+    is_recorded, is_told, region_of, tell, tell_call, tell_service_event, whole_seconds,
+};
 use reference::Reference;
 pub use tamper::tamper;
 use trail::Trail;

@@ -24,7 +24,7 @@ fn from_organization(world: &World, account: AccountId) -> impl Iterator<Item = 
 }
 
 /// Every trail of an account, shadows of the organization's included, in whatever Region.
-fn all(world: &World, account: AccountId) -> impl Iterator<Item = &Trail> {
+pub(super) fn all(world: &World, account: AccountId) -> impl Iterator<Item = &Trail> {
     let own = world.cloudtrail.of(account).iter();
     own.chain(from_organization(world, account))
 }

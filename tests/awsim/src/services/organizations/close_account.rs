@@ -6,6 +6,7 @@ use serde_json::json;
 use super::accounts::Standing;
 use super::{Event, State, constraint};
 use crate::call::{AccountId, Answer, AwsError, Call};
+use crate::services::cloudtrail;
 use crate::world::{MANAGEMENT_ACCOUNT, World};
 
 /// Quota: closures in flight.
@@ -67,6 +68,10 @@ pub(super) fn finish(world: &mut World, id: AccountId, at: Timestamp) {
     let gone = at + world.wait(POST_CLOSURE);
     world.organizations.stand(id, Standing::Closed);
     world.organizations.schedule(gone, Event::Expunge(id));
+    let event = ("organizations", "CloseAccountResult");
+    let details =
+        json!({"closeAccountStatus": {"accountId": id.to_string(), "state": "SUCCEEDED"}});
+    cloudtrail::tell_service_event(world, event, MANAGEMENT_ACCOUNT, details, at);
 }
 
 /// Members that may be closed in 30 days: the higher of 250 and a fifth of them, and never more than 1,000.

@@ -11,7 +11,8 @@ use super::email::{has_email_form, is_email};
 use super::tags::{self, Tags};
 use super::{Event, State, constraint, invalid, page};
 use crate::call::{AccountId, Answer, AwsError, Call};
-use crate::world::World;
+use crate::services::cloudtrail;
+use crate::world::{MANAGEMENT_ACCOUNT, World};
 
 /// Quota: creations in flight.
 const MOST_IN_FLIGHT: usize = 5;
@@ -99,6 +100,7 @@ pub(super) fn finish(world: &mut World, id: &str, at: Timestamp) {
     };
     if let Some(reason) = failure {
         creation.outcome = Some((at, Err(reason)));
+        tell(world, id, at);
         return;
     }
     creation.outcome = Some((at, Ok(account)));
@@ -121,6 +123,29 @@ pub(super) fn finish(world: &mut World, id: &str, at: Timestamp) {
     world
         .iam
         .ensure_service_linked_role(account, "organizations.amazonaws.com", at);
+    tell(world, id, at);
+}
+
+/// `CreateAccountResult`, the event of a creation that has ended ("Monitoring and logging", Organizations User Guide).
+fn tell(world: &mut World, id: &str, at: Timestamp) {
+    let Some(creation) = world.organizations.creations.get(id) else {
+        return;
+    };
+    let mut status = json!({"id": id, "accountName": creation.name});
+    match &creation.outcome {
+        Some((_, Ok(account))) => {
+            status["state"] = "SUCCEEDED".into();
+            status["accountId"] = account.to_string().into();
+        }
+        Some((_, Err(reason))) => {
+            status["state"] = "FAILED".into();
+            status["failureReason"] = reason.as_str().into();
+        }
+        None => return,
+    }
+    let event = ("organizations", "CreateAccountResult");
+    let details = json!({"createAccountStatus": status});
+    cloudtrail::tell_service_event(world, event, MANAGEMENT_ACCOUNT, details, at);
 }
 
 fn fresh_account_id(world: &mut World) -> AccountId {

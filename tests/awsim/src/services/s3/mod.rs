@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::call::{AccountId, Answer, AwsError, Call};
+use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::world::World;
 
 mod access;
@@ -90,6 +90,13 @@ impl State {
     /// The account that owns a bucket, if there is such a bucket.
     pub fn owner(&self, bucket: &str) -> Option<AccountId> {
         self.buckets.get(bucket).map(|bucket| bucket.owner)
+    }
+
+    /// A bucket's owner and Region, if there is such a bucket.
+    pub fn place(&self, bucket: &str) -> Option<(AccountId, Region)> {
+        self.buckets
+            .get(bucket)
+            .map(|bucket| (bucket.owner, bucket.region))
     }
 
     fn bucket(&self, call: &Call<'_>) -> Result<&buckets::Bucket, AwsError> {
