@@ -2,6 +2,7 @@
 
 mod crash;
 mod drift;
+mod events;
 mod faults;
 mod laws;
 mod life;

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod database;
+pub mod events;
 pub mod measure;
 pub mod process;
 pub mod stage;

@@ -8,6 +8,7 @@ use awsim::world::Settings;
 use awsim::{MANAGEMENT_ACCESS_KEY, Options, Sim};
 use jiff::SignedDuration;
 use landfall_controls::cloud::{Access, Cloud};
+use landfall_controls::queue::QueueAddress;
 use landfall_model::cell::CellStatus;
 use landfall_model::creation::CreationPace;
 use landfall_model::ids::TargetId;
@@ -127,8 +128,26 @@ async fn open(sim: &Sim, zone: &LandingZone) -> Cloud {
         credentials: Some((MANAGEMENT_ACCESS_KEY.to_owned(), "any".to_owned())),
     };
     let cloud = Cloud::open(zone, 128, access).await;
-    cloud.limiter().hasten(TIME_SCALE);
+    cloud.limiter().hasten(sim.shared().traffic().time_scale);
     cloud
+}
+
+async fn engine(
+    world: &World,
+    store: &Store,
+    clock: Arc<dyn Clock>,
+    settings: EngineSettings,
+) -> Engine {
+    Engine::new(
+        store.clone(),
+        world.fresh_cloud().await,
+        world.zone.clone(),
+        Arc::new(world.catalogue.baselines.clone()),
+        Arc::new(world.catalogue.scps.clone()),
+        clock,
+        settings,
+        Uuid::now_v7(),
+    )
 }
 
 /// An engine at work on a world.
@@ -165,17 +184,20 @@ impl Running {
         clock: Arc<dyn Clock>,
         settings: EngineSettings,
     ) -> Self {
+        let engine = engine(world, store, clock, settings).await;
+        Running::work(engine, store, CancellationToken::new())
+    }
+
+    /// Starts an engine that also listens for AWS's events.
+    pub async fn start_listening(world: &World, store: &Store, queue: QueueAddress) -> Self {
         let shutdown = CancellationToken::new();
-        let engine = Engine::new(
-            store.clone(),
-            world.fresh_cloud().await,
-            world.zone.clone(),
-            Arc::new(world.catalogue.baselines.clone()),
-            Arc::new(world.catalogue.scps.clone()),
-            clock,
-            settings,
-            Uuid::now_v7(),
-        );
+        let settings = EngineSettings::default();
+        let engine = engine(world, store, Arc::new(SystemClock), settings).await;
+        tokio::spawn(engine.clone().listen(queue, shutdown.clone()));
+        Running::work(engine, store, shutdown)
+    }
+
+    fn work(engine: Engine, store: &Store, shutdown: CancellationToken) -> Self {
         let stop = shutdown.clone();
         let task = tokio::spawn(async move { engine.run(stop).await.expect("the engine runs") });
         Running {

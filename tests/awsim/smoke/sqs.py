@@ -59,5 +59,4 @@ def test_refusals(awsim):
         awsim.client("sqs", credentials=awsim.assume(member)).receive_message(QueueUrl=url)
 
 
-if __name__ == "__main__":
-    main(globals())
+main(globals())

@@ -11,6 +11,7 @@ use crate::latencies::LATENCIES;
 use crate::limits::LIMITS;
 use crate::server::Shared;
 use crate::services;
+use crate::stacks;
 
 /// Answers a control request; `path` is what follows `/_awsim`.
 pub(crate) fn answer(shared: &Shared, parts: &Parts, path: &str, body: &Bytes) -> Response<Bytes> {
@@ -33,6 +34,9 @@ pub(crate) fn answer(shared: &Shared, parts: &Parts, path: &str, body: &Bytes) -
             Ok(json!({}))
         }
         (&Method::DELETE, path) if path.starts_with("/faults/") => remove_fault(shared, path),
+        (&Method::POST, "/stacks") => deploy(shared, body),
+        (&Method::GET, "/events") => Ok(services::events::report(&shared.world())),
+        (&Method::GET, "/queues") => Ok(services::sqs::report(&shared.world())),
         (&Method::POST, "/tamper") => tamper(shared, body),
         (&Method::GET, "/clock") => Ok(clock(shared)),
         (&Method::POST, "/clock") => advance(shared, body),
@@ -87,6 +91,14 @@ fn tamper(shared: &Shared, body: &Bytes) -> Result<Value, String> {
     let now = shared.clock.now();
     world.settle(now);
     services::tamper(&mut world, &request, now)
+}
+
+fn deploy(shared: &Shared, body: &Bytes) -> Result<Value, String> {
+    let deployment = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let mut world = shared.world();
+    let now = shared.clock.now();
+    world.settle(now);
+    stacks::deploy(&mut world, deployment, now)
 }
 
 fn clock(shared: &Shared) -> Value {

@@ -16,6 +16,7 @@ pub mod protocol;
 pub mod regions;
 mod server;
 pub mod services;
+pub mod stacks;
 pub mod world;
 
 pub use identity::MANAGEMENT_ACCESS_KEY;

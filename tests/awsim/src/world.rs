@@ -9,6 +9,7 @@ use crate::services::{
     accessanalyzer, account, cloudtrail, config, events, guardduty, iam, organizations, s3,
     s3control, securityhub, sqs, sts,
 };
+use crate::stacks;
 
 /// The organization's management account, whose administrator owns the access key `AWSIMMANAGEMENT0000`.
 pub const MANAGEMENT_ACCOUNT: AccountId = AccountId(111_111_111_111);
@@ -38,6 +39,7 @@ pub struct World {
     pub guardduty: guardduty::State,
     pub securityhub: securityhub::State,
     pub sqs: sqs::State,
+    pub stacks: stacks::State,
     random: rand::rngs::SmallRng,
 }
 
@@ -49,6 +51,7 @@ impl World {
             settings,
             organizations: organizations::State::default(),
             sts: sts::State::default(),
+            stacks: stacks::State::default(),
             accessanalyzer: accessanalyzer::State::default(),
             account: account::State::default(),
             iam: iam::State::default(),

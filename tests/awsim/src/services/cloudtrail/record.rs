@@ -151,7 +151,7 @@ pub fn tell_service_event(
     world: &mut World,
     (service, name): (&str, &str),
     account: AccountId,
-    details: Value,
+    details: &Value,
     now: Timestamp,
 ) {
     if !is_recorded(world, account, regions::GLOBAL) {

@@ -71,7 +71,7 @@ pub(super) fn finish(world: &mut World, id: AccountId, at: Timestamp) {
     let event = ("organizations", "CloseAccountResult");
     let details =
         json!({"closeAccountStatus": {"accountId": id.to_string(), "state": "SUCCEEDED"}});
-    cloudtrail::tell_service_event(world, event, MANAGEMENT_ACCOUNT, details, at);
+    cloudtrail::tell_service_event(world, event, MANAGEMENT_ACCOUNT, &details, at);
 }
 
 /// Members that may be closed in 30 days: the higher of 250 and a fifth of them, and never more than 1,000.

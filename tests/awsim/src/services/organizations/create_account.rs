@@ -12,6 +12,7 @@ use super::tags::{self, Tags};
 use super::{Event, State, constraint, invalid, page};
 use crate::call::{AccountId, Answer, AwsError, Call};
 use crate::services::cloudtrail;
+use crate::stacks;
 use crate::world::{MANAGEMENT_ACCOUNT, World};
 
 /// Quota: creations in flight.
@@ -123,6 +124,7 @@ pub(super) fn finish(world: &mut World, id: &str, at: Timestamp) {
     world
         .iam
         .ensure_service_linked_role(account, "organizations.amazonaws.com", at);
+    stacks::joined(world, account, at);
     tell(world, id, at);
 }
 
@@ -145,7 +147,7 @@ fn tell(world: &mut World, id: &str, at: Timestamp) {
     }
     let event = ("organizations", "CreateAccountResult");
     let details = json!({"createAccountStatus": status});
-    cloudtrail::tell_service_event(world, event, MANAGEMENT_ACCOUNT, details, at);
+    cloudtrail::tell_service_event(world, event, MANAGEMENT_ACCOUNT, &details, at);
 }
 
 fn fresh_account_id(world: &mut World) -> AccountId {
