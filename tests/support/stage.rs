@@ -248,27 +248,20 @@ impl Stage {
 
     /// What the baselines say of a control.
     fn parameters(&self, control: &dyn AnyControl) -> Value {
-        let name = if control.descriptor().scope.is_organization() {
-            baseline::ORGANIZATION
-        } else {
-            "foundation"
-        };
-        let baseline = self
-            .world
-            .catalogue
-            .baselines
-            .get(name)
-            .expect("the baseline is embedded");
         let id = &control.descriptor().id;
         if id.as_str() == "iam.bootstrap-role" {
             // The embedded baseline keeps the role, which would try nothing.
             return json!({ "organization_account_access_role": "remove" });
         }
-        baseline
-            .controls
-            .get(id)
-            .unwrap_or_else(|| panic!("{id} is not in the baseline {name}"))
-            .clone()
+        let baselines = &self.world.catalogue.baselines;
+        let of = |name: &str| baselines.get(name)?.controls.get(id);
+        let entry = of(baseline::ORGANIZATION)
+            .or_else(|| of(baseline::FOUNDATION))
+            .or_else(|| baselines.iter().find_map(|baseline| of(&baseline.name)))
+            .unwrap_or_else(|| {
+                panic!("{id} is in no baseline: give it an entry in baselines/foundation.toml")
+            });
+        entry.parameters_at(&self.world.zone.home_region, None)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use landfall_model::control::Scope;
 use landfall_model::ids::ControlId;
 use serde_json::Value;
 
@@ -81,12 +82,13 @@ pub fn control(id: &ControlId) -> Option<&'static dyn AnyControl> {
 }
 
 /// Judges a baseline's entry: for `Baselines::parse`.
-pub fn check(id: &ControlId, parameters: &Value) -> Result<(), String> {
+pub fn check(id: &ControlId, parameters: &Value) -> Result<Scope, String> {
     let control =
         control(id).ok_or_else(|| format!("there is no such control; there are {}", names()))?;
     let actions = control.descriptor().actions.iter().copied().collect();
     session_policy::document(&actions).map_err(|error| error.to_string())?;
-    control.check(parameters)
+    control.check(parameters)?;
+    Ok(control.descriptor().scope)
 }
 
 fn names() -> String {
@@ -102,6 +104,7 @@ mod tests {
     use std::path::Path;
 
     use landfall_model::baseline::Baselines;
+    use landfall_model::landing_zone::LandingZone;
 
     use super::*;
     use crate::session_policy::Sessions;
@@ -121,7 +124,9 @@ mod tests {
                 (path.display().to_string(), text)
             })
             .collect();
-        Baselines::parse(&files, check).unwrap_or_else(|error| panic!("{error}"))
+        let zone = include_str!("../../../deploy/landing-zone.toml");
+        let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
+        Baselines::parse(&files, &zone, check).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]

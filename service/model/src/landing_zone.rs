@@ -125,7 +125,7 @@ pub struct OrganizationalUnit {
 
 impl OrganizationalUnit {
     fn foundation() -> String {
-        "foundation".to_owned()
+        crate::baseline::FOUNDATION.to_owned()
     }
 }
 
@@ -160,6 +160,22 @@ impl SettingsError {
             rule: rule.into(),
         }
     }
+
+    /// The same, from the offset `at` on: the line of `at` itself where `needle` is empty or does not follow.
+    pub(crate) fn rule_after(
+        file: &str,
+        text: &str,
+        at: usize,
+        needle: &str,
+        rule: impl Into<String>,
+    ) -> Self {
+        let found = text.get(at..).and_then(|rest| rest.find(needle));
+        SettingsError {
+            file: file.to_owned(),
+            line: Some(line_of(text, at + found.unwrap_or_default())),
+            rule: rule.into(),
+        }
+    }
 }
 
 impl SettingsError {
@@ -169,6 +185,17 @@ impl SettingsError {
             file: "baselines".to_owned(),
             line: None,
             rule: format!("there is no baseline {name}, which {wanted_by} needs"),
+        }
+    }
+
+    /// An OU's accounts cannot have what is the organization's own.
+    pub fn baseline_of_organization(unit: &OuPath) -> Self {
+        SettingsError {
+            file: "landing zone".to_owned(),
+            line: None,
+            rule: format!(
+                "organizational unit {unit} has the baseline of the organization itself: name one for accounts"
+            ),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 use landfall_controls::registry;
 use landfall_model::baseline::{self, Baselines};
-use landfall_model::landing_zone::{LandingZone, SettingsError};
+use landfall_model::landing_zone::{LandingZone, OrganizationalUnit, SettingsError};
 use landfall_model::scp::{ScpLimits, ScpSet};
 use rust_embed::RustEmbed;
 
@@ -39,21 +39,8 @@ impl Catalogue {
             Some(directory) => read(directory, &["toml"])?,
             None => embedded::<EmbeddedBaselines>("baselines/"),
         };
-        let baselines = Baselines::parse(&files, registry::check)?;
-        for (needed, why) in
-            std::iter::once((baseline::ORGANIZATION, "the organization itself".to_owned())).chain(
-                zone.organizational_units.iter().map(|unit| {
-                    (
-                        unit.baseline.as_str(),
-                        format!("organizational unit {}", unit.path),
-                    )
-                }),
-            )
-        {
-            if baselines.get(needed).is_none() {
-                return Err(SettingsError::missing_baseline(needed, &why).into());
-            }
-        }
+        let baselines = Baselines::parse(&files, zone, registry::check)?;
+        check_names(&baselines, zone)?;
         let files = match scps {
             Some(directory) => read(directory, &["json", "toml"])?,
             None => embedded::<EmbeddedScps>("scp/"),
@@ -68,6 +55,31 @@ impl Catalogue {
         let scps = ScpSet::parse(&attachments, &documents, zone, ScpLimits::default())?;
         Ok(Catalogue { baselines, scps })
     }
+}
+
+/// Whether every baseline that the landing zone needs is there.
+fn check_names(baselines: &Baselines, zone: &LandingZone) -> Result<(), SettingsError> {
+    let of_units = zone.organizational_units.iter().map(|unit| {
+        let by = format!("organizational unit {}", unit.path);
+        (unit.baseline.as_str(), by)
+    });
+    let always = [
+        (baseline::ORGANIZATION, "the organization itself".to_owned()),
+        (
+            baseline::FOUNDATION,
+            "an organizational unit that names none".to_owned(),
+        ),
+    ];
+    for (needed, by) in of_units.chain(always) {
+        if baselines.get(needed).is_none() {
+            return Err(SettingsError::missing_baseline(needed, &by));
+        }
+    }
+    let misled = |unit: &&OrganizationalUnit| unit.baseline == baseline::ORGANIZATION;
+    if let Some(unit) = zone.organizational_units.iter().find(misled) {
+        return Err(SettingsError::baseline_of_organization(&unit.path));
+    }
+    Ok(())
 }
 
 fn embedded<E: RustEmbed>(prefix: &str) -> Vec<(String, String)> {

@@ -5,6 +5,7 @@ use landfall_controls::cloud::Errand;
 use landfall_controls::vending;
 use landfall_model::account::{self, Facts, Failure, Phase, Step};
 use landfall_model::asset::{ACCOUNT_TYPE, Asset};
+use landfall_model::baseline;
 use landfall_model::creation::{Creation, Sighting};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
@@ -357,7 +358,7 @@ impl Engine {
         let baseline = self
             .landing_zone
             .unit(unit)
-            .map_or("foundation", |unit| unit.baseline.as_str());
+            .map_or(baseline::FOUNDATION, |unit| unit.baseline.as_str());
         let baseline = self
             .baselines
             .get(baseline)

@@ -12,14 +12,14 @@ use serde_json::Value;
 use super::cells::Work;
 
 /// A cell of this pass.
-pub(super) struct Slot<'a> {
+pub(super) struct Slot {
     pub(super) control: &'static dyn AnyControl,
-    pub(super) parameters: &'a Value,
+    pub(super) parameters: Value,
     pub(super) cell: Cell,
     pub(super) running: bool,
 }
 
-impl Slot<'_> {
+impl Slot {
     /// Whether it is at rest, and whoever waits for it need not wait any longer.
     pub(super) fn settled(&self) -> bool {
         !self.running && self.cell.status().is_settled()
@@ -28,7 +28,7 @@ impl Slot<'_> {
 
 /// All cells of a target, by key.
 pub(super) struct Board<'a> {
-    pub(super) slots: BTreeMap<CellKey, Slot<'a>>,
+    pub(super) slots: BTreeMap<CellKey, Slot>,
     home: Region,
     organization_settled: &'a BTreeSet<CellKey>,
 }
@@ -47,7 +47,7 @@ impl<'a> Board<'a> {
         let zone = &work.place.landing_zone;
         let for_organization = work.lease.target == TargetId::Organization;
         let mut slots = BTreeMap::new();
-        for (id, parameters) in &work.baseline.controls {
+        for (id, entry) in &work.baseline.controls {
             let control = registry::control(id)
                 .expect("baselines are checked against the registry when they are read");
             let scope = control.descriptor().scope;
@@ -59,7 +59,7 @@ impl<'a> Board<'a> {
             } else {
                 std::slice::from_ref(&zone.home_region)
             };
-            for region in regions {
+            for region in regions.iter().filter(|region| entry.regions.hold(region)) {
                 let key = CellKey {
                     region: region.clone(),
                     control: id.clone(),
@@ -71,7 +71,7 @@ impl<'a> Board<'a> {
                     key,
                     Slot {
                         control,
-                        parameters,
+                        parameters: entry.parameters_at(region, work.unit.as_ref()),
                         cell,
                         running: false,
                     },

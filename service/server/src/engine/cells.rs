@@ -39,7 +39,8 @@ const WAITING: SignedDuration = SignedDuration::from_secs(10);
 pub(super) struct Work<'a> {
     pub(super) lease: &'a Lease,
     pub(super) baseline: &'a Baseline,
-    /// The OU that the account belongs in, also while it still waits elsewhere; none of the organization.
+    /// The OU that the account belongs in, whose parameters it has also while it still waits elsewhere; none of the
+    /// organization.
     pub(super) unit: Option<OuPath>,
     /// Whether the account is being vended: what it lacks, it never had.
     pub(super) vending: bool,
@@ -122,7 +123,7 @@ impl Engine {
                         journal,
                         &sessions,
                         slot.control,
-                        slot.parameters,
+                        slot.parameters.clone(),
                         slot.cell.clone(),
                     ));
                 }
@@ -167,7 +168,7 @@ impl Engine {
                 .await?;
         }
         let after_waiting = self.clock.now() + WAITING;
-        let due = |slot: &Slot<'_>| {
+        let due = |slot: &Slot| {
             if slot.cell.waiting_for.is_some() {
                 after_waiting
             } else {
@@ -215,7 +216,7 @@ impl Engine {
             };
             let revision = slot
                 .control
-                .desired(slot.parameters, &place)
+                .desired(&slot.parameters, &place)
                 .map(|desired| desired.revision);
             let changed = revision.is_ok_and(|revision| revision != slot.cell.revision);
             let status = slot.cell.status();
@@ -240,7 +241,7 @@ impl Engine {
         journal: &Journal,
         sessions: &Sessions,
         control: &'static dyn AnyControl,
-        parameters: &Value,
+        parameters: Value,
         mut cell: Cell,
     ) -> Result<Cell, PassError> {
         let span = info_span!("control", id = %cell.key.control, region = %cell.key.region);
@@ -257,7 +258,7 @@ impl Engine {
             let was_in_sync = cell.status() == CellStatus::InSync;
             let last_error = cell.error.take();
             let mut entry = Entry::default();
-            match Box::pin(self.converge(work, journal, &session, control, parameters, &mut cell, &mut entry)).await {
+            match Box::pin(self.converge(work, journal, &session, control, &parameters, &mut cell, &mut entry)).await {
                 Ok(()) => {}
                 Err(PassError::Cloud(error)) => {
                     cell.attempts += 1;
