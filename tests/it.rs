@@ -7,6 +7,7 @@ mod faults;
 mod laws;
 mod life;
 mod membership;
+mod rollout;
 mod scan;
 mod start;
 mod store;

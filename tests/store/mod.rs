@@ -13,6 +13,7 @@ mod decisions;
 mod events;
 mod leases;
 mod requests;
+mod rollouts;
 mod schema;
 mod speed;
 mod tokens;

@@ -42,7 +42,7 @@ pub struct World {
 }
 
 /// Simulated waits are shortened by this: what takes AWS a minute takes a test some milliseconds.
-const TIME_SCALE: u32 = 600;
+pub const TIME_SCALE: u32 = 600;
 
 impl World {
     /// With the landing zone of the documentation.
@@ -236,8 +236,17 @@ pub fn form(name: &str) -> RequestForm {
 
 /// Asks for an account, as the API does.
 pub async fn ask(world: &World, store: &Store, name: &str) -> Account {
+    ask_in(world, store, name, "Applications/Production").await
+}
+
+/// Asks for an account in an OU.
+pub async fn ask_in(world: &World, store: &Store, name: &str, unit: &str) -> Account {
     let id = Uuid::now_v7();
-    let request = form(name).check(&world.zone).expect("the form is right");
+    let form = RequestForm {
+        organizational_unit: unit.to_owned(),
+        ..form(name)
+    };
+    let request = form.check(&world.zone).expect("the form is right");
     let short = id.simple().to_string();
     let email = world
         .zone

@@ -33,6 +33,10 @@ pub enum EventKind {
     WaiverApproved,
     WaiverRejected,
     WaiverRevoked,
+    /// A target is to have another revision of a baseline.
+    Pinned,
+    /// A rollout began, moved on, or ended.
+    Rollout,
 }
 
 impl EventKind {
@@ -57,6 +61,8 @@ impl EventKind {
             EventKind::WaiverApproved => "waiver_approved",
             EventKind::WaiverRejected => "waiver_rejected",
             EventKind::WaiverRevoked => "waiver_revoked",
+            EventKind::Pinned => "pinned",
+            EventKind::Rollout => "rollout",
         }
     }
 }

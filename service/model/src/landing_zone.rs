@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, Email, OuPath, Region, Revision};
+use crate::rollout::RolloutSettings;
 
 /// The settings of `landing-zone.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct LandingZone {
     pub quarantine: OuPath,
     /// Where closed accounts go.
     pub suspended: OuPath,
+    /// How a new baseline reaches accounts.
+    #[serde(default)]
+    pub rollout: RolloutSettings,
     #[serde(rename = "organizational_unit")]
     pub organizational_units: Vec<OrganizationalUnit>,
 }
@@ -278,6 +282,28 @@ impl LandingZone {
                 );
             }
         }
+        if let Some(path) = self
+            .rollout
+            .canary
+            .iter()
+            .find(|path| !units.contains(path))
+        {
+            return broken(
+                path.as_str(),
+                format!("rollout.canary names {path}, which is not among the organizational units"),
+            );
+        }
+        for (setting, percent, least) in [
+            ("second_wave_percent", self.rollout.second_wave_percent, 1),
+            ("error_budget_percent", self.rollout.error_budget_percent, 0),
+        ] {
+            if !(least..=100).contains(&percent) {
+                return broken(
+                    setting,
+                    format!("rollout.{setting} is {percent}; it must be from {least} to 100"),
+                );
+            }
+        }
         if self.accounts.log_archive.email == self.accounts.security.email {
             return broken(
                 self.accounts.security.email.as_str(),
@@ -422,6 +448,21 @@ mod tests {
             ),
             ("\"111111111111\"", "\"11111\"", "twelve digits"),
             ("longest_days = 180", "longest_days = 0", "at least 1"),
+            (
+                "canary = [\"Applications/Sandbox\"]",
+                "canary = [\"Nowhere\"]",
+                "rollout.canary names Nowhere",
+            ),
+            (
+                "second_wave_percent = 10",
+                "second_wave_percent = 0",
+                "from 1 to 100",
+            ),
+            (
+                "error_budget_percent = 5",
+                "error_budget_percent = 101",
+                "from 0 to 100",
+            ),
         ] {
             assert!(EXAMPLE.contains(from), "{from}");
             let error =

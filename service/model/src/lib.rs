@@ -20,6 +20,7 @@ pub mod landing_zone;
 pub mod place;
 pub mod repair;
 pub mod request;
+pub mod rollout;
 pub mod scp;
 pub mod waiver;
 pub mod waiver_form;

@@ -4,6 +4,7 @@ pub mod api;
 pub mod catalogue;
 pub mod cli;
 pub mod config;
+pub mod controls_page;
 pub mod doctor;
 pub mod engine;
 pub mod store;

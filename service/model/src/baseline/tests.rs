@@ -326,7 +326,7 @@ proptest! {
 
     #[test]
     fn nothing_said_changes_nothing(a in entries()) {
-        prop_assert_eq!(Entry::default().over(&a, Says::default()), a.clone());
+        prop_assert_eq!(&Entry::default().over(&a, Says::default()), &a);
         prop_assert_eq!(a.over(&a, Says::default()), a);
     }
 
@@ -338,7 +338,7 @@ proptest! {
         let got = both.parameters_at(&region("eu-west-1"), Some(&path));
         let levels = [
             Level::Region(region("eu-west-1")),
-            Level::OrganizationalUnit(path.clone()),
+            Level::OrganizationalUnit(path),
             Level::OrganizationalUnit(unit("Applications")),
             Level::Everywhere,
         ];

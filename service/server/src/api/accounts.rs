@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
+use super::baselines::BaselineRevision;
 use super::decisions::Reason;
 use super::extract::{OptionalJson, Path, Query};
 use super::page::{self, Page};
@@ -86,6 +87,9 @@ impl Account {
 pub struct AccountState {
     #[serde(flatten)]
     pub account: Account,
+    /// The baseline that it is to have; absent until its baseline is put on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineRevision>,
     /// How many of its cells have each status.
     pub cells: BTreeMap<String, u64>,
 }
@@ -179,8 +183,10 @@ async fn state(api: &Api, account_id: &str) -> Result<AccountState, Problem> {
     let account = api.account_by_number(account_id).await?;
     let counts = api.store.account_cell_counts(account.id).await?;
     let standing = api.standing(&account).await?;
+    let pinned = api.store.pins(&[account.target()]).await?;
     Ok(AccountState {
         account: Account::new(account, standing).ok_or_else(|| no_account(account_id))?,
+        baseline: pinned.into_values().next().map(BaselineRevision::from),
         cells: by_status(counts),
     })
 }

@@ -51,6 +51,8 @@ pub enum Action<'a> {
     RevokeWaiver {
         requested_by: &'a str,
     },
+    /// Start, pause, resume and roll back rollouts.
+    RollOut,
     ManageTokens,
 }
 
@@ -66,6 +68,7 @@ impl fmt::Display for Action<'_> {
             Action::ProposeWaiver => "propose waivers",
             Action::DecideWaiver => "decide on waivers",
             Action::RevokeWaiver { .. } => "revoke somebody else's waiver",
+            Action::RollOut => "decide on rollouts",
             Action::ManageTokens => "manage tokens",
         })
     }
@@ -89,8 +92,8 @@ pub fn authorize(principal: &Principal, action: Action<'_>) -> Result<(), Proble
         (Action::ChangeRequest { requested_by }, Security | Engineer) => {
             requested_by == principal.name
         }
-        (Action::PauseAccount | Action::Repair, Platform) => true,
-        (Action::PauseAccount | Action::Repair, Security | Engineer) => false,
+        (Action::PauseAccount | Action::Repair | Action::RollOut, Platform) => true,
+        (Action::PauseAccount | Action::Repair | Action::RollOut, Security | Engineer) => false,
         (Action::ManageTokens, Platform | Security | Engineer) => false,
     };
     if allowed {
@@ -202,6 +205,7 @@ mod tests {
             (own, [true, true, true, true]),
             (other, [true, true, false, false]),
             (Action::PauseAccount, [true, true, false, false]),
+            (Action::RollOut, [true, true, false, false]),
             (Action::ManageTokens, [true, false, false, false]),
         ] {
             for (role, allowed) in Role::ALL.into_iter().zip(allowed) {

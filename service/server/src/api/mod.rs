@@ -13,6 +13,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use http::StatusCode;
 use jiff::Timestamp;
+use landfall_model::baseline::Baselines;
 use landfall_model::landing_zone::LandingZone;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
@@ -28,6 +29,7 @@ use crate::store::{Store, StoreError};
 pub mod accounts;
 pub mod assets;
 pub mod auth;
+pub mod baselines;
 pub mod cells;
 pub mod decisions;
 pub mod drift;
@@ -41,6 +43,7 @@ pub mod page;
 pub mod problem;
 mod reference;
 pub mod requests;
+pub mod rollouts;
 mod schema;
 pub mod standing;
 pub mod tokens;
@@ -60,6 +63,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 pub struct Api {
     store: Store,
     landing_zone: Arc<LandingZone>,
+    baselines: Arc<Baselines>,
     /// The hash of the administrator's token that the process was started with.
     bootstrap: Option<blake3::Hash>,
     clock: Arc<dyn Clock>,
@@ -74,6 +78,7 @@ impl Api {
     pub fn new(
         store: Store,
         landing_zone: Arc<LandingZone>,
+        baselines: Arc<Baselines>,
         bootstrap: Option<&SecretString>,
         clock: Arc<dyn Clock>,
         metrics: PrometheusHandle,
@@ -82,6 +87,7 @@ impl Api {
         Api {
             store,
             landing_zone,
+            baselines,
             bootstrap: bootstrap.map(auth::hash),
             clock,
             metrics,
@@ -152,6 +158,8 @@ fn versioned() -> OpenApiRouter<Api> {
         waivers::router(),
         assets::router(),
         organization::router(),
+        baselines::router(),
+        rollouts::router(),
         tokens::router(),
     ];
     let all = routers

@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use http::{HeaderValue, header};
 use landfall_model::cell::CellStatus;
+use landfall_model::rollout::{RolloutState, Standing};
 
 use super::Api;
 use super::problem::{Kind, Problem};
@@ -78,5 +79,39 @@ async fn gauges(api: &Api, text: &mut String) -> Result<(), StoreError> {
         "# HELP landfall_due_lag_seconds By how long the longest due target is late.\n\
          # TYPE landfall_due_lag_seconds gauge\nlandfall_due_lag_seconds {lag}\n"
     ));
+    rollout(api, text).await
+}
+
+/// Where the latest rollout is, and how its accounts stand.
+async fn rollout(api: &Api, text: &mut String) -> Result<(), StoreError> {
+    let Some(course) = api.store.course().await? else {
+        return Ok(());
+    };
+    let rollout = course.latest;
+    let mut accounts = BTreeMap::from(Standing::ALL.map(|standing| (standing, 0_u64)));
+    for account in api.store.rollout_accounts(rollout.id).await? {
+        if let Some(standing) = account.standing(&rollout.wanted) {
+            *accounts.entry(standing).or_default() += 1;
+        }
+    }
+    text.push_str(
+        "# HELP landfall_rollout The state of the latest rollout: 1 for the one that it is in.\n# TYPE landfall_rollout gauge\n",
+    );
+    for state in RolloutState::ALL {
+        let is = u8::from(state == rollout.state);
+        text.push_str(&format!(
+            "landfall_rollout{{state=\"{}\"}} {is}\n",
+            state.name()
+        ));
+    }
+    text.push_str(
+        "# HELP landfall_rollout_accounts Accounts of the latest rollout by how they stand.\n# TYPE landfall_rollout_accounts gauge\n",
+    );
+    for (standing, count) in accounts {
+        text.push_str(&format!(
+            "landfall_rollout_accounts{{standing=\"{}\"}} {count}\n",
+            standing.name()
+        ));
+    }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::store::Role;
 use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
+use landfall_model::rollout::RolloutState;
 use landfall_model::waiver::WaiverState;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
@@ -34,6 +35,11 @@ pub(super) fn waiver_state() -> RefOr<Schema> {
 /// Who can do something about a failure.
 pub(super) fn help() -> RefOr<Schema> {
     words(["nobody", "requester", "platform_team", "aws_support"])
+}
+
+/// Where a rollout is.
+pub(super) fn rollout_state() -> RefOr<Schema> {
+    words(RolloutState::ALL.map(RolloutState::name))
 }
 
 /// What a token is for.

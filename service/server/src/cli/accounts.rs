@@ -10,6 +10,7 @@ use serde_json::json;
 use super::client::{Client, path, query};
 use super::{out, progress, standing};
 use crate::api::accounts::{Account, AccountState};
+use crate::api::baselines::BaselineRevision;
 use crate::api::cells::Cells;
 use crate::api::drift::{RepairForm, RepairReply};
 use crate::config::ClientSettings;
@@ -174,7 +175,11 @@ fn show(client: &Client, state: AccountState) -> std::io::Result<()> {
     if client.json {
         return out::json(&state);
     }
-    let AccountState { account, cells } = state;
+    let AccountState {
+        account,
+        baseline,
+        cells,
+    } = state;
     let tags: Vec<String> = account
         .tags
         .iter()
@@ -193,6 +198,9 @@ fn show(client: &Client, state: AccountState) -> std::io::Result<()> {
         ("request", account.request_id.to_string()),
         ("cells", summary(&cells)),
     ];
+    if let Some(BaselineRevision { name, revision }) = baseline {
+        fields.push(("baseline", format!("{name} at {revision}")));
+    }
     fields.extend(standing::fields(&account.standing, SystemClock.now()));
     out::fields(&fields)
 }

@@ -8,12 +8,14 @@ use crate::config::{DatabaseSettings, DoctorSettings, ServeSettings};
 
 mod accounts;
 mod assets;
+mod baselines;
 mod client;
 mod doctor;
 mod drift;
 mod out;
 mod progress;
 mod requests;
+mod rollouts;
 mod serve;
 mod sse;
 mod standing;
@@ -38,6 +40,10 @@ pub enum Command {
     Drift(drift::DriftCommand),
     /// Accepted deviations: propose, approve, revoke them.
     Waiver(waivers::WaiverCommand),
+    /// Look at baselines: what accounts must have, and where each value comes from.
+    Baseline(baselines::BaselineCommand),
+    /// Follow how a new baseline reaches accounts; pause, resume and roll it back.
+    Rollout(rollouts::RolloutCommand),
     /// Search the CMDB.
     Asset(assets::AssetCommand),
     /// Make, list and revoke bearer tokens.
@@ -54,6 +60,8 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Account(command) => accounts::run(command).await,
         Command::Drift(command) => drift::run(command).await,
         Command::Waiver(command) => waivers::run(command).await,
+        Command::Baseline(command) => baselines::run(command).await,
+        Command::Rollout(command) => rollouts::run(command).await,
         Command::Asset(command) => assets::run(command).await,
         Command::Token(command) => tokens::run(command).await,
     }

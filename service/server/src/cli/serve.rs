@@ -61,13 +61,14 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
     let shutdown = CancellationToken::new();
     tokio::spawn(stop_on_signal(shutdown.clone())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let baselines = Arc::new(catalogue.baselines);
     let cloud = Cloud::open(&zone, CALLS_IN_FLIGHT, Access::default()).await;
     cloud.limiter().hasten(settings.aws_time_scale);
     let engine = Engine::new(
         store.clone(),
         cloud,
         zone.clone(),
-        Arc::new(catalogue.baselines),
+        baselines.clone(),
         Arc::new(catalogue.scps),
         clock.clone(),
         engine::Settings {
@@ -84,6 +85,7 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
     let api = Api::new(
         store.clone(),
         zone,
+        baselines,
         bootstrap,
         clock,
         metrics,

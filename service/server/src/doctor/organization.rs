@@ -69,7 +69,7 @@ pub(super) async fn plan(
         .get(baseline::ORGANIZATION)
         .expect("the organization's baseline is checked when it is read");
     let mut looks = Vec::new();
-    for (id, parameters) in &baseline.controls {
+    for (id, entry) in &baseline.controls {
         let control =
             registry::control(id).expect("baselines are checked against the registry when read");
         let scope = control.descriptor().scope;
@@ -78,7 +78,8 @@ pub(super) async fn plan(
         } else {
             std::slice::from_ref(&zone.home_region)
         };
-        for region in regions {
+        for region in regions.iter().filter(|region| entry.regions.hold(region)) {
+            let parameters = entry.parameters_at(region, None);
             looks.push(look(cloud, control, parameters, &place, region));
         }
     }
@@ -104,7 +105,7 @@ fn with_email(members: &[Member], email: &Email) -> Option<AccountId> {
 async fn look(
     cloud: &Cloud,
     control: &'static dyn AnyControl,
-    parameters: &Value,
+    parameters: Value,
     place: &Place,
     region: &Region,
 ) -> (ControlId, Region, Told) {
@@ -123,7 +124,7 @@ async fn look(
         actions,
     );
     let told = async {
-        let desired = control.desired(parameters, session.place())?;
+        let desired = control.desired(&parameters, session.place())?;
         let look = control.look(&session, &desired).await?;
         Ok(look
             .changes

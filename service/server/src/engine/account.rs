@@ -5,7 +5,6 @@ use landfall_controls::cloud::Errand;
 use landfall_controls::vending;
 use landfall_model::account::{self, Facts, Failure, Phase, Step};
 use landfall_model::asset::{ACCOUNT_TYPE, Asset};
-use landfall_model::baseline;
 use landfall_model::creation::{Creation, Sighting};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
@@ -355,14 +354,7 @@ impl Engine {
         shutdown: &CancellationToken,
     ) -> Result<super::cells::CellsPass, PassError> {
         let unit = &account.request.organizational_unit;
-        let baseline = self
-            .landing_zone
-            .unit(unit)
-            .map_or(baseline::FOUNDATION, |unit| unit.baseline.as_str());
-        let baseline = self
-            .baselines
-            .get(baseline)
-            .expect("the landing zone's baselines are checked at start");
+        let baseline = self.baseline_of(lease, account).await?;
         let organization = self.store.cells(TargetId::Organization).await?;
         let number = number_of(account);
         let where_now = match (account.phase, account.purpose) {
@@ -371,7 +363,7 @@ impl Engine {
         };
         let work = Work {
             lease,
-            baseline,
+            baseline: &baseline,
             unit: Some(unit.clone()),
             vending: account.phase != Phase::Governed,
             place: Place {

@@ -19,7 +19,8 @@ use landfall_model::event::EventKind;
 use landfall_model::ids::{OuPath, TargetId};
 use landfall_model::place::Place;
 use landfall_model::repair::Repairs;
-use serde_json::Value;
+use landfall_model::rollout::Pin;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span};
@@ -395,6 +396,7 @@ fn event(work: &Work<'_>, key: &CellKey, kind: EventKind, sentence: String) -> N
     NewEvent {
         region: Some(key.region.clone()),
         control: Some(key.control.clone()),
+        detail: json!(Pin::to(work.baseline)),
         ..NewEvent::new(work.lease.target, kind, sentence)
     }
 }

@@ -30,6 +30,7 @@ mod cloud_events;
 mod journal;
 mod organization;
 mod repair;
+mod rollout;
 mod touched;
 
 use std::sync::Arc;
@@ -162,6 +163,7 @@ impl Engine {
     /// change.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), StoreError> {
         self.store.ensure_organization(self.clock.now()).await?;
+        self.begin_rollout().await?;
         let passes = TaskTracker::new();
         let permits = Arc::new(Semaphore::new(self.settings.targets_at_once));
         let beat = tokio::spawn(self.clone().beat(shutdown.clone()));

@@ -34,6 +34,8 @@ impl Engine {
         lease: &Lease,
         shutdown: &CancellationToken,
     ) -> Result<Pass, PassError> {
+        // First, so that nothing that AWS says keeps a rollout from stopping.
+        let rollout_due = self.advance_rollout(lease).await?;
         let found = self.found().await?;
         let log_archive = self.foundation_account(Purpose::LogArchive).await?;
         let security = self.foundation_account(Purpose::Security).await?;
@@ -68,7 +70,7 @@ impl Engine {
         let pass = self.reconcile_cells(&work, shutdown).await?;
         let complete = log_archive.is_some() && security.is_some();
         Ok(Pass {
-            due_at: pass.due_at,
+            due_at: rollout_due.map_or(pass.due_at, |at| at.min(pass.due_at)),
             completed: complete && pass.all_settled,
         })
     }

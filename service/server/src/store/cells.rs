@@ -30,7 +30,7 @@ pub struct CellCount {
     pub cells: u64,
 }
 
-const SELECT: &str = "select target_id, region, control, revision, known, observed, observed_at, drift, drifted_since,
+pub(super) const SELECT: &str = "select target_id, region, control, revision, known, observed, observed_at, drift, drifted_since,
     desired, repair_asked_at, repairs, repaired_at, waiver_id, waived_until, waiting_for, error, attempts, due_at
     from cell";
 

@@ -239,7 +239,7 @@ pub(super) struct BadColumn {
 }
 
 impl BadColumn {
-    fn new(column: &str, reason: impl Display) -> Self {
+    pub(super) fn new(column: &str, reason: impl Display) -> Self {
         BadColumn {
             column: column.to_owned(),
             reason: reason.to_string(),

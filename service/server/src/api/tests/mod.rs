@@ -4,6 +4,7 @@ mod drift;
 mod errors;
 mod reads;
 mod requests;
+mod rollouts;
 mod tokens;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use uuid::Uuid;
 
 use super::auth::{self, Role};
 use super::{Api, router};
+use crate::catalogue::Catalogue;
 use crate::engine::clock::{Clock, SystemClock};
 use crate::store::{NewToken, Store};
 
@@ -60,9 +62,11 @@ impl Server {
         let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let shutdown = CancellationToken::new();
+        let catalogue = Catalogue::load(&zone, None, None).unwrap();
         let api = Api::new(
             store.clone(),
             Arc::new(zone),
+            Arc::new(catalogue.baselines),
             Some(&SecretString::from(BOOTSTRAP)),
             Arc::new(SystemClock),
             metrics,

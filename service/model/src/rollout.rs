@@ -1,0 +1,782 @@
+//! How a new baseline reaches accounts: a few first, and the others when those are well.
+//!
+//! Every account is pinned to a revision of a baseline. A start with other baselines, or with another baseline for an
+//! OU, changes no pin: it begins a rollout, which pins accounts in three waves (those in canary OUs, a share of the
+//! others, the rest) and never has more of them on their way than the share. `next` is the whole of its decisions: a
+//! pure function from where the rollout is and how its accounts stand to the one step that is worth taking now.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::baseline::{Baseline, Baselines, FOUNDATION};
+use crate::ids::{OuPath, Revision};
+use crate::landing_zone::LandingZone;
+
+/// What the landing zone says of rollouts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RolloutSettings {
+    /// Whether a rollout begins by itself; otherwise it is proposed and somebody starts it.
+    pub automatic: bool,
+    /// The OUs whose accounts, and those of the OUs below, are the first wave.
+    pub canary: Vec<OuPath>,
+    /// How many of a hundred accounts are the second wave, and are on their way at once.
+    pub second_wave_percent: u32,
+    /// How many of a hundred accounts that got the new revision may be blocked or stuck by it.
+    pub error_budget_percent: u32,
+}
+
+impl Default for RolloutSettings {
+    fn default() -> Self {
+        RolloutSettings {
+            automatic: true,
+            canary: Vec::new(),
+            second_wave_percent: 10,
+            error_budget_percent: 5,
+        }
+    }
+}
+
+impl RolloutSettings {
+    /// Whether an OU is, or stands below, one of the canaries.
+    pub fn is_canary(&self, unit: &OuPath) -> bool {
+        unit.with_ancestors()
+            .iter()
+            .any(|above| self.canary.contains(above))
+    }
+}
+
+/// A baseline at a revision: what an account is pinned to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Pin {
+    pub baseline: String,
+    pub revision: Revision,
+}
+
+impl Pin {
+    pub fn to(baseline: &Baseline) -> Self {
+        Pin {
+            baseline: baseline.name.clone(),
+            revision: baseline.revision.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.baseline, self.revision)
+    }
+}
+
+/// What accounts are to have in the end, by OU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    units: BTreeMap<OuPath, Pin>,
+    /// In OUs that the landing zone does not have (any more).
+    elsewhere: Pin,
+}
+
+impl Wanted {
+    /// As the landing zone and the baselines say. All that it names has to be there, which is checked at start.
+    pub fn new(zone: &LandingZone, baselines: &Baselines) -> Self {
+        let pin = |name: &str| {
+            let baseline = baselines.get(name);
+            Pin::to(baseline.expect("the landing zone's baselines are checked at start"))
+        };
+        Wanted {
+            units: zone
+                .organizational_units
+                .iter()
+                .map(|unit| (unit.path.clone(), pin(&unit.baseline)))
+                .collect(),
+            elsewhere: pin(FOUNDATION),
+        }
+    }
+
+    pub fn of(&self, unit: &OuPath) -> &Pin {
+        self.units.get(unit).unwrap_or(&self.elsewhere)
+    }
+
+    /// Each baseline, once.
+    pub fn pins(&self) -> Vec<&Pin> {
+        let mut pins: Vec<&Pin> = self.units.values().chain([&self.elsewhere]).collect();
+        pins.sort();
+        pins.dedup();
+        pins
+    }
+}
+
+/// Where a rollout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RolloutState {
+    /// Somebody has to start it.
+    Proposed,
+    Running,
+    /// Somebody paused it: no further account is pinned.
+    Paused,
+    /// It used up its error budget: no further account is pinned.
+    Stopped,
+    /// Somebody wants back what was before.
+    RollingBack,
+    RolledBack,
+    /// Every account has it.
+    Done,
+    /// A later start brought other baselines before it was done.
+    Superseded,
+}
+
+impl RolloutState {
+    pub const ALL: [RolloutState; 8] = [
+        RolloutState::Proposed,
+        RolloutState::Running,
+        RolloutState::Paused,
+        RolloutState::Stopped,
+        RolloutState::RollingBack,
+        RolloutState::RolledBack,
+        RolloutState::Done,
+        RolloutState::Superseded,
+    ];
+
+    /// The word in the database and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            RolloutState::Proposed => "proposed",
+            RolloutState::Running => "running",
+            RolloutState::Paused => "paused",
+            RolloutState::Stopped => "stopped",
+            RolloutState::RollingBack => "rolling_back",
+            RolloutState::RolledBack => "rolled_back",
+            RolloutState::Done => "done",
+            RolloutState::Superseded => "superseded",
+        }
+    }
+
+    /// Whether a later rollout takes its place: what is over stays as it ended.
+    pub fn is_superseded_by_a_later_one(self) -> bool {
+        match self {
+            RolloutState::Proposed
+            | RolloutState::Running
+            | RolloutState::Paused
+            | RolloutState::Stopped
+            | RolloutState::RollingBack => true,
+            RolloutState::RolledBack | RolloutState::Done | RolloutState::Superseded => false,
+        }
+    }
+
+    /// Where a person's decision leads; `None` where it cannot be taken.
+    pub fn after(self, decision: RolloutDecision) -> Option<RolloutState> {
+        use RolloutDecision as D;
+        use RolloutState as S;
+        match (decision, self) {
+            (D::Start, S::Proposed | S::RolledBack) => Some(S::Running),
+            (D::Pause, S::Running) => Some(S::Paused),
+            (D::Resume, S::Paused | S::Stopped) => Some(S::Running),
+            (D::RollBack, S::Proposed | S::Running | S::Paused | S::Stopped | S::Done) => {
+                Some(S::RollingBack)
+            }
+            (
+                D::Start,
+                S::Running | S::Paused | S::Stopped | S::RollingBack | S::Done | S::Superseded,
+            )
+            | (
+                D::Pause,
+                S::Proposed
+                | S::Paused
+                | S::Stopped
+                | S::RollingBack
+                | S::RolledBack
+                | S::Done
+                | S::Superseded,
+            )
+            | (
+                D::Resume,
+                S::Proposed | S::Running | S::RollingBack | S::RolledBack | S::Done | S::Superseded,
+            )
+            | (D::RollBack, S::RollingBack | S::RolledBack | S::Superseded) => None,
+        }
+    }
+}
+
+/// What a person may decide about a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RolloutDecision {
+    /// Begin what was proposed, or begin again what was rolled back.
+    Start,
+    Pause,
+    Resume,
+    RollBack,
+}
+
+impl RolloutDecision {
+    pub const ALL: [RolloutDecision; 4] = [
+        RolloutDecision::Start,
+        RolloutDecision::Pause,
+        RolloutDecision::Resume,
+        RolloutDecision::RollBack,
+    ];
+}
+
+/// Which accounts go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wave {
+    /// The accounts of the canary OUs.
+    Canary,
+    /// A share of the others.
+    Second,
+    Rest,
+}
+
+impl Wave {
+    pub const ALL: [Wave; 3] = [Wave::Canary, Wave::Second, Wave::Rest];
+
+    /// The word in the database and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Wave::Canary => "canary",
+            Wave::Second => "second",
+            Wave::Rest => "rest",
+        }
+    }
+}
+
+/// How an account stands in a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Not pinned to the new revision yet.
+    Behind,
+    /// Pinned, and being brought there.
+    Converging,
+    InSync,
+    /// Nobody waits for it: blocked, stuck or paused for reasons that are older than the rollout, or what differs is left
+    /// until somebody asks for its repair.
+    Excused,
+    /// It was in sync before, and is blocked or stuck now.
+    Failed,
+}
+
+impl Standing {
+    pub const ALL: [Standing; 5] = [
+        Standing::Behind,
+        Standing::Converging,
+        Standing::InSync,
+        Standing::Excused,
+        Standing::Failed,
+    ];
+
+    /// The word in JSON and in a metric's label.
+    pub fn name(self) -> &'static str {
+        match self {
+            Standing::Behind => "behind",
+            Standing::Converging => "converging",
+            Standing::InSync => "in_sync",
+            Standing::Excused => "excused",
+            Standing::Failed => "failed",
+        }
+    }
+
+    /// What was seen of an account, as a standing.
+    pub fn of(seen: Seen) -> Self {
+        if !seen.pinned {
+            Standing::Behind
+        } else if seen.broken && seen.was_in_sync {
+            Standing::Failed
+        } else if seen.complete && !seen.broken {
+            Standing::InSync
+        } else if seen.broken || seen.paused || seen.left {
+            Standing::Excused
+        } else {
+            Standing::Converging
+        }
+    }
+}
+
+/// What is seen of an account in a rollout.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    /// Whether it is pinned to what the rollout wants.
+    pub pinned: bool,
+    /// Whether it was complete and not broken when it was pinned.
+    pub was_in_sync: bool,
+    /// Whether a whole pass was completed for what is wanted now.
+    pub complete: bool,
+    /// Whether somebody has to do something about it, or it is stuck.
+    pub broken: bool,
+    pub paused: bool,
+    /// Whether everything was tried, and what still differs is left as it is: its baseline wants to be asked first, or
+    /// somebody keeps undoing the repair.
+    pub left: bool,
+}
+
+/// An account in a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    pub id: Uuid,
+    /// Whether it stands in a canary OU.
+    pub canary: bool,
+    /// The wave in which the rollout pinned it.
+    pub wave: Option<Wave>,
+    pub standing: Standing,
+}
+
+/// The one thing to do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RolloutStep {
+    /// Nothing, until accounts get on or somebody decides.
+    Wait,
+    /// Pin these.
+    Pin { wave: Wave, accounts: Vec<Uuid> },
+    /// The error budget is used up: so many failed, of so many that were pinned.
+    Stop { failed: usize, pinned: usize },
+    /// Pin all accounts to what they had before.
+    PinBack,
+    /// Every account has it.
+    Finish,
+}
+
+/// What to do next with the rollout `id`.
+pub fn next(
+    id: Uuid,
+    state: RolloutState,
+    members: &[Member],
+    settings: &RolloutSettings,
+) -> RolloutStep {
+    match state {
+        RolloutState::Running => next_wave(id, members, settings),
+        RolloutState::RollingBack => RolloutStep::PinBack,
+        RolloutState::Proposed
+        | RolloutState::Paused
+        | RolloutState::Stopped
+        | RolloutState::RolledBack
+        | RolloutState::Done
+        | RolloutState::Superseded => RolloutStep::Wait,
+    }
+}
+
+fn next_wave(id: Uuid, members: &[Member], settings: &RolloutSettings) -> RolloutStep {
+    let with = |standing| members.iter().filter(move |m| m.standing == standing);
+    let begun = || members.iter().filter_map(|m| m.wave);
+    let (failed, pinned) = (with(Standing::Failed).count(), begun().count());
+    if failed * 100 > pinned * settings.error_budget_percent as usize {
+        return RolloutStep::Stop { failed, pinned };
+    }
+    let on_their_way = with(Standing::Converging).count();
+    let mut behind: Vec<&Member> = with(Standing::Behind).collect();
+    if behind.is_empty() {
+        return match on_their_way {
+            0 => RolloutStep::Finish,
+            _ => RolloutStep::Wait,
+        };
+    }
+    let share = (members.len() * settings.second_wave_percent as usize)
+        .div_ceil(100)
+        .max(1);
+    let furthest = begun().max();
+    let in_second = begun().filter(|wave| *wave == Wave::Second).count();
+    let canaries = furthest <= Some(Wave::Canary) && behind.iter().any(|m| m.canary);
+    let (wave, most) = if canaries {
+        behind.retain(|m| m.canary);
+        (Wave::Canary, usize::MAX)
+    } else if furthest < Some(Wave::Rest) && in_second < share {
+        (Wave::Second, share - in_second)
+    } else {
+        (Wave::Rest, usize::MAX)
+    };
+    if furthest.is_some_and(|furthest| furthest < wave) && on_their_way > 0 {
+        return RolloutStep::Wait;
+    }
+    let room = share.saturating_sub(on_their_way).min(most);
+    if room == 0 {
+        return RolloutStep::Wait;
+    }
+    // Not always the same accounts first, yet the same whoever asks.
+    behind.sort_by_cached_key(|m| {
+        let mut hash = blake3::Hasher::new();
+        hash.update(id.as_bytes()).update(m.id.as_bytes());
+        *hash.finalize().as_bytes()
+    });
+    let accounts = behind.iter().take(room).map(|m| m.id).collect();
+    RolloutStep::Pin { wave, accounts }
+}
+
+/// What an account is to be pinned to now; `None` when it stays as it is.
+///
+/// `latest` is the latest rollout's state and what it wants, `settled` what the last one wanted that was done, and
+/// `runnable` whether the controls that there are now take the pinned revision's parameters.
+pub fn repin(
+    unit: &OuPath,
+    pin: Option<&Pin>,
+    runnable: bool,
+    latest: (RolloutState, &Wanted),
+    settled: &Wanted,
+) -> Option<Pin> {
+    let (state, latest) = (latest.0, latest.1.of(unit));
+    let settled = if state == RolloutState::Done {
+        latest
+    } else {
+        settled.of(unit)
+    };
+    let wanted = match pin {
+        None => settled,
+        // Nobody can be asked to do what nobody understands any more.
+        Some(_) if !runnable => latest,
+        Some(pin) if state == RolloutState::Done && pin != settled => settled,
+        // It was moved: whatever the rollout brings to its new OU comes by the rollout.
+        Some(pin) if pin.baseline != settled.baseline && pin.baseline != latest.baseline => settled,
+        Some(pin) => pin,
+    };
+    (pin != Some(wanted)).then(|| wanted.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn settings() -> RolloutSettings {
+        RolloutSettings::default()
+    }
+
+    fn id(n: usize) -> Uuid {
+        Uuid::from_u128(n as u128 + 1)
+    }
+
+    fn member(n: usize, canary: bool, wave: Option<Wave>, standing: Standing) -> Member {
+        Member {
+            id: id(n),
+            canary,
+            wave,
+            standing,
+        }
+    }
+
+    /// `c`: a canary, `o`: another account, both behind. Then a letter for the wave (`C`, `S`, `R`) and one for how it
+    /// stands (`~` converging, `+` in sync, `x` failed, `-` excused).
+    fn members(text: &str) -> Vec<Member> {
+        text.split_whitespace()
+            .enumerate()
+            .map(|(n, word)| {
+                let canary = word.starts_with('c');
+                let mut rest = word.chars().skip(1);
+                let wave = rest.next().map(|letter| match letter {
+                    'C' => Wave::Canary,
+                    'S' => Wave::Second,
+                    _ => Wave::Rest,
+                });
+                let standing = match rest.next() {
+                    None => Standing::Behind,
+                    Some('~') => Standing::Converging,
+                    Some('+') => Standing::InSync,
+                    Some('x') => Standing::Failed,
+                    Some(_) => Standing::Excused,
+                };
+                member(n, canary, wave, standing)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn waves_follow_each_other_and_wait_for_each_other() {
+        let step =
+            |text: &str| match next(id(99), RolloutState::Running, &members(text), &settings()) {
+                RolloutStep::Wait => "wait".to_owned(),
+                RolloutStep::Pin { wave, accounts } => {
+                    format!("{} {}", wave.name(), accounts.len())
+                }
+                RolloutStep::Stop { failed, pinned } => format!("stop {failed}/{pinned}"),
+                RolloutStep::PinBack => "back".to_owned(),
+                RolloutStep::Finish => "finish".to_owned(),
+            };
+        for (text, expected) in [
+            ("", "finish"),
+            ("c c o o o", "canary 1"),
+            ("cC~ c o o o", "wait"),
+            ("cC+ c o o o", "canary 1"),
+            ("cC+ cC~ o o o", "wait"),
+            ("cC+ cC+ o o o", "second 1"),
+            ("cC+ cC- o o o", "second 1"),
+            ("cC+ cC+ oS~ o o", "wait"),
+            ("cC+ cC+ oS+ o o", "rest 1"),
+            ("cC+ cC+ oS+ oR~ o", "wait"),
+            ("cC+ cC+ oS+ oR+ oR~", "wait"),
+            ("cC+ cC+ oS+ oR+ oR+", "finish"),
+            ("cC+ cC+ oS+ oR+ oR-", "finish"),
+            ("o o o", "second 1"),
+            ("oS+ o o", "rest 1"),
+            // A canary that came late goes with the others.
+            ("cC+ c oS+ o", "rest 1"),
+            // One of one is more than five of a hundred.
+            ("cCx c o", "stop 1/1"),
+            ("cC+ cC+ oS+ oR+ oRx", "stop 1/5"),
+        ] {
+            assert_eq!(step(text), expected, "{text}");
+        }
+        // Twenty are a share of two, and one of twenty is within the budget.
+        let twenty = |pinned: &str| {
+            format!(
+                "{pinned}{}",
+                " o".repeat(20 - pinned.split_whitespace().count())
+            )
+        };
+        assert_eq!(step(&twenty("")), "second 2");
+        assert_eq!(step(&twenty("oS+ oS~")), "wait");
+        assert_eq!(step(&twenty("oS+ oS+")), "rest 2");
+        assert_eq!(step(&twenty("oS+ oS+ oR~")), "rest 1");
+        assert_eq!(step(&format!("oS+ oS+{} oRx", " oR+".repeat(17))), "finish");
+    }
+
+    #[test]
+    fn only_a_running_rollout_pins() {
+        for state in RolloutState::ALL {
+            let step = next(id(9), state, &members("c o"), &settings());
+            match state {
+                RolloutState::Running => assert!(matches!(step, RolloutStep::Pin { .. })),
+                RolloutState::RollingBack => assert_eq!(step, RolloutStep::PinBack),
+                _ => assert_eq!(step, RolloutStep::Wait, "{state:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn people_decide_where_it_makes_sense() {
+        use RolloutDecision as D;
+        // start, pause, resume, roll back
+        for (state, possible) in [
+            (RolloutState::Proposed, [true, false, false, true]),
+            (RolloutState::Running, [false, true, false, true]),
+            (RolloutState::Paused, [false, false, true, true]),
+            (RolloutState::Stopped, [false, false, true, true]),
+            (RolloutState::RollingBack, [false; 4]),
+            (RolloutState::RolledBack, [true, false, false, false]),
+            (RolloutState::Done, [false, false, false, true]),
+            (RolloutState::Superseded, [false; 4]),
+        ] {
+            for (decision, possible) in D::ALL.into_iter().zip(possible) {
+                assert_eq!(
+                    state.after(decision).is_some(),
+                    possible,
+                    "{state:?} {decision:?}"
+                );
+            }
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
+
+    #[test]
+    fn an_account_that_was_broken_before_is_nobody_s_fault() {
+        let seen = Seen {
+            pinned: true,
+            was_in_sync: true,
+            complete: true,
+            ..Seen::default()
+        };
+        for (seen, standing) in [
+            (
+                Seen {
+                    pinned: false,
+                    ..seen
+                },
+                Standing::Behind,
+            ),
+            (seen, Standing::InSync),
+            (
+                Seen {
+                    complete: false,
+                    ..seen
+                },
+                Standing::Converging,
+            ),
+            (
+                Seen {
+                    broken: true,
+                    ..seen
+                },
+                Standing::Failed,
+            ),
+            (
+                Seen {
+                    broken: true,
+                    was_in_sync: false,
+                    ..seen
+                },
+                Standing::Excused,
+            ),
+            (
+                Seen {
+                    complete: false,
+                    paused: true,
+                    ..seen
+                },
+                Standing::Excused,
+            ),
+            (
+                Seen {
+                    paused: true,
+                    ..seen
+                },
+                Standing::InSync,
+            ),
+            (
+                Seen {
+                    complete: false,
+                    left: true,
+                    ..seen
+                },
+                Standing::Excused,
+            ),
+        ] {
+            assert_eq!(Standing::of(seen), standing, "{seen:?}");
+        }
+    }
+
+    fn pin(text: &str) -> Pin {
+        let (baseline, revision) = text.split_once('@').unwrap();
+        Pin {
+            baseline: baseline.to_owned(),
+            revision: Revision::stored(revision.to_owned()),
+        }
+    }
+
+    fn wanted(of_prod: &str, of_sandbox: &str) -> Wanted {
+        let unit = |path: &str, text| (path.parse().unwrap(), pin(text));
+        Wanted {
+            units: BTreeMap::from([unit("Prod", of_prod), unit("Sandbox", of_sandbox)]),
+            elsewhere: pin("foundation@1"),
+        }
+    }
+
+    #[test]
+    fn an_account_is_pinned_to_what_is_settled_until_the_rollout_reaches_it() {
+        use RolloutState as S;
+        let settled = wanted("production@1", "sandbox@1");
+        let latest = wanted("production@2", "sandbox@2");
+        for (state, unit, now, runnable, expected) in [
+            // A new account.
+            (S::Running, "Prod", None, true, Some("production@1")),
+            (S::Done, "Prod", None, true, Some("production@2")),
+            (S::Running, "Gone", None, true, Some("foundation@1")),
+            // The rollout decides which of the two.
+            (S::Running, "Prod", Some("production@1"), true, None),
+            (S::Running, "Prod", Some("production@2"), true, None),
+            (S::RolledBack, "Prod", Some("production@1"), true, None),
+            // A revision of an older rollout that was superseded stays until the later one reaches it.
+            (S::Running, "Prod", Some("production@0"), true, None),
+            // None is left behind.
+            (
+                S::Done,
+                "Prod",
+                Some("production@1"),
+                true,
+                Some("production@2"),
+            ),
+            (S::Done, "Prod", Some("production@2"), true, None),
+            // Moved from Sandbox to Prod.
+            (
+                S::Running,
+                "Prod",
+                Some("sandbox@2"),
+                true,
+                Some("production@1"),
+            ),
+            // No longer understood.
+            (
+                S::Running,
+                "Prod",
+                Some("production@1"),
+                false,
+                Some("production@2"),
+            ),
+            (S::Paused, "Prod", Some("production@2"), false, None),
+        ] {
+            let now = now.map(pin);
+            let unit = unit.parse().unwrap();
+            let answer = repin(&unit, now.as_ref(), runnable, (state, &latest), &settled);
+            assert_eq!(
+                answer,
+                expected.map(pin),
+                "{state:?} {unit} {now:?} {runnable}"
+            );
+        }
+        // An OU that gets another baseline keeps its former one until the rollout reaches it.
+        let other = wanted("hardened@1", "sandbox@1");
+        let prod = "Prod".parse().unwrap();
+        let now = pin("production@1");
+        assert_eq!(
+            repin(&prod, Some(&now), true, (S::Running, &other), &settled),
+            None
+        );
+    }
+
+    proptest! {
+        /// Whatever a fleet looks like: with accounts that get in sync, every account is pinned once, canaries first,
+        /// never more at once than the share, and the rollout ends.
+        #[test]
+        fn every_account_is_pinned_once_and_never_too_many_at_a_time(
+            canaries in prop::collection::vec(any::<bool>(), 0..40),
+            percent in 1..=100u32,
+        ) {
+            let settings = RolloutSettings { second_wave_percent: percent, ..settings() };
+            let mut fleet: Vec<Member> = canaries
+                .iter()
+                .enumerate()
+                .map(|(n, canary)| member(n, *canary, None, Standing::Behind))
+                .collect();
+            let share = (fleet.len() * percent as usize).div_ceil(100).max(1);
+            let mut last = None;
+            for _ in 0..=3 * fleet.len() {
+                match next(id(1_000), RolloutState::Running, &fleet, &settings) {
+                    RolloutStep::Finish => break,
+                    RolloutStep::Wait => {
+                        let slow = fleet.iter_mut().find(|m| m.standing == Standing::Converging);
+                        slow.expect("it waits for somebody").standing = Standing::InSync;
+                    }
+                    RolloutStep::Pin { wave, accounts } => {
+                        prop_assert!(!accounts.is_empty() && Some(wave) >= last);
+                        last = Some(wave);
+                        for account in accounts {
+                            let m = fleet.iter_mut().find(|m| m.id == account).unwrap();
+                            prop_assert_eq!(m.wave, None);
+                            prop_assert!(wave == Wave::Canary || !m.canary);
+                            m.wave = Some(wave);
+                            m.standing = Standing::Converging;
+                        }
+                        let on_their_way = fleet.iter().filter(|m| m.standing == Standing::Converging);
+                        prop_assert!(on_their_way.count() <= share);
+                    }
+                    step => prop_assert!(false, "{:?}", step),
+                }
+            }
+            prop_assert!(fleet.iter().all(|m| m.standing == Standing::InSync));
+        }
+
+        /// When every account breaks, no more than one share has got the new revision when it stops.
+        #[test]
+        fn what_breaks_everything_breaks_one_share(
+            canaries in prop::collection::vec(any::<bool>(), 1..60),
+            percent in 1..=50u32,
+        ) {
+            let settings = RolloutSettings { second_wave_percent: percent, ..settings() };
+            let mut fleet: Vec<Member> = canaries
+                .iter()
+                .enumerate()
+                .map(|(n, canary)| member(n, *canary, None, Standing::Behind))
+                .collect();
+            let share = (fleet.len() * percent as usize).div_ceil(100).max(1);
+            while let RolloutStep::Pin { wave, accounts } =
+                next(id(1_000), RolloutState::Running, &fleet, &settings)
+            {
+                for m in fleet.iter_mut().filter(|m| accounts.contains(&m.id)) {
+                    m.wave = Some(wave);
+                    m.standing = Standing::Failed;
+                }
+            }
+            prop_assert!(fleet.iter().filter(|m| m.wave.is_some()).count() <= share);
+        }
+    }
+}
