@@ -7,6 +7,7 @@ mod faults;
 mod laws;
 mod life;
 mod membership;
+mod plans;
 mod rollout;
 mod scan;
 mod start;

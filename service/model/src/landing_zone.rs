@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AccountId, Email, OuPath, Region, Revision};
+use crate::plan::PlanRules;
 use crate::rollout::RolloutSettings;
 
 /// The settings of `landing-zone.toml`.
@@ -34,6 +35,9 @@ pub struct LandingZone {
     /// How a new baseline reaches accounts.
     #[serde(default)]
     pub rollout: RolloutSettings,
+    /// When a plan needs somebody besides the one who made it.
+    #[serde(default)]
+    pub plans: PlanRules,
     #[serde(rename = "organizational_unit")]
     pub organizational_units: Vec<OrganizationalUnit>,
 }
@@ -331,6 +335,15 @@ impl LandingZone {
                 ),
             );
         }
+        if !(0.0..=1.0).contains(&self.plans.approval_above) {
+            return broken(
+                "approval_above",
+                format!(
+                    "plans.approval_above is {}, but it is a share of the governed accounts: from 0 to 1, 0.1 for a tenth",
+                    self.plans.approval_above
+                ),
+            );
+        }
         for (setting, name) in [
             ("roles.management", &self.roles.management),
             ("roles.execution", &self.roles.execution),
@@ -440,6 +453,7 @@ mod tests {
                 "not among the organizational units",
             ),
             ("{id}", "id", "needs {id}"),
+            ("approval_above = 0.1", "approval_above = 10", "from 0 to 1"),
             ("\"us-east-2\"", "\"us-east-1\"", "twice"),
             (
                 "path = \"Applications\"",

@@ -18,6 +18,7 @@ pub mod finding;
 pub mod ids;
 pub mod landing_zone;
 pub mod place;
+pub mod plan;
 pub mod repair;
 pub mod request;
 pub mod rollout;

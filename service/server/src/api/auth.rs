@@ -34,7 +34,7 @@ pub enum Action<'a> {
     /// Look at requests, accounts, cells, assets and events.
     Read,
     RequestAccount,
-    /// Approve or reject.
+    /// Approve or reject requests, approve plans.
     Decide,
     /// Cancel, or correct and retry: one's own, or anybody's for those who run the landing zone.
     ChangeRequest {
@@ -53,6 +53,9 @@ pub enum Action<'a> {
     },
     /// Start, pause, resume and roll back rollouts.
     RollOut,
+    /// Have accounts looked at; nothing is changed.
+    MakePlan,
+    ApplyPlan,
     ManageTokens,
 }
 
@@ -61,7 +64,7 @@ impl fmt::Display for Action<'_> {
         f.write_str(match self {
             Action::Read => "read",
             Action::RequestAccount => "ask for accounts",
-            Action::Decide => "decide on requests",
+            Action::Decide => "decide on requests and plans",
             Action::ChangeRequest { .. } => "change somebody else's request",
             Action::PauseAccount => "pause or resume accounts",
             Action::Repair => "have drift repaired",
@@ -69,6 +72,8 @@ impl fmt::Display for Action<'_> {
             Action::DecideWaiver => "decide on waivers",
             Action::RevokeWaiver { .. } => "revoke somebody else's waiver",
             Action::RollOut => "decide on rollouts",
+            Action::MakePlan => "make plans",
+            Action::ApplyPlan => "apply plans",
             Action::ManageTokens => "manage tokens",
         })
     }
@@ -84,16 +89,21 @@ pub fn authorize(principal: &Principal, action: Action<'_>) -> Result<(), Proble
             Action::Read | Action::RequestAccount | Action::ProposeWaiver,
             Platform | Security | Engineer,
         ) => true,
-        (Action::Decide | Action::DecideWaiver, Platform | Security) => true,
-        (Action::Decide | Action::DecideWaiver, Engineer) => false,
+        (Action::Decide | Action::DecideWaiver | Action::MakePlan, Platform | Security) => true,
+        (Action::Decide | Action::DecideWaiver | Action::MakePlan, Engineer) => false,
         (Action::RevokeWaiver { .. }, Platform | Security) => true,
         (Action::RevokeWaiver { requested_by }, Engineer) => requested_by == principal.name,
         (Action::ChangeRequest { .. }, Platform) => true,
         (Action::ChangeRequest { requested_by }, Security | Engineer) => {
             requested_by == principal.name
         }
-        (Action::PauseAccount | Action::Repair | Action::RollOut, Platform) => true,
-        (Action::PauseAccount | Action::Repair | Action::RollOut, Security | Engineer) => false,
+        (Action::PauseAccount | Action::Repair | Action::RollOut | Action::ApplyPlan, Platform) => {
+            true
+        }
+        (
+            Action::PauseAccount | Action::Repair | Action::RollOut | Action::ApplyPlan,
+            Security | Engineer,
+        ) => false,
         (Action::ManageTokens, Platform | Security | Engineer) => false,
     };
     if allowed {
@@ -206,6 +216,8 @@ mod tests {
             (other, [true, true, false, false]),
             (Action::PauseAccount, [true, true, false, false]),
             (Action::RollOut, [true, true, false, false]),
+            (Action::MakePlan, [true, true, true, false]),
+            (Action::ApplyPlan, [true, true, false, false]),
             (Action::ManageTokens, [true, false, false, false]),
         ] {
             for (role, allowed) in Role::ALL.into_iter().zip(allowed) {

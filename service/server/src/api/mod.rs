@@ -40,6 +40,9 @@ pub mod observe;
 mod operations;
 pub mod organization;
 pub mod page;
+pub mod plan_changes;
+pub mod plan_scope;
+pub mod plans;
 pub mod problem;
 mod reference;
 pub mod requests;
@@ -160,6 +163,8 @@ fn versioned() -> OpenApiRouter<Api> {
         organization::router(),
         baselines::router(),
         rollouts::router(),
+        plans::router(),
+        plan_changes::router(),
         tokens::router(),
     ];
     let all = routers

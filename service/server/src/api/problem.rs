@@ -27,6 +27,9 @@ pub enum Kind {
     WrongPhase,
     OwnWaiver,
     WrongState,
+    PlanExpired,
+    ApprovalNeeded,
+    AccountPaused,
     RequestInProgress,
     TooLarge,
     UnsupportedMediaType,
@@ -38,7 +41,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 19] = [
+    pub const ALL: [Kind; 22] = [
         Kind::MalformedJson,
         Kind::BadParameter,
         Kind::Unauthenticated,
@@ -50,6 +53,9 @@ impl Kind {
         Kind::WrongPhase,
         Kind::OwnWaiver,
         Kind::WrongState,
+        Kind::PlanExpired,
+        Kind::ApprovalNeeded,
+        Kind::AccountPaused,
         Kind::RequestInProgress,
         Kind::TooLarge,
         Kind::UnsupportedMediaType,
@@ -106,6 +112,21 @@ impl Kind {
                 "/problems/wrong-state",
                 S::CONFLICT,
                 "Not possible in this state",
+            ),
+            Kind::PlanExpired => (
+                "/problems/plan-expired",
+                S::CONFLICT,
+                "The plan no longer holds",
+            ),
+            Kind::ApprovalNeeded => (
+                "/problems/approval-needed",
+                S::CONFLICT,
+                "Somebody else has to approve it",
+            ),
+            Kind::AccountPaused => (
+                "/problems/account-paused",
+                S::CONFLICT,
+                "An account is paused",
             ),
             Kind::RequestInProgress => (
                 "/problems/request-in-progress",

@@ -3,6 +3,7 @@
 use crate::store::Role;
 use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
+use landfall_model::plan::{PlanState, TargetStage};
 use landfall_model::rollout::RolloutState;
 use landfall_model::waiver::WaiverState;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
@@ -30,6 +31,16 @@ pub(super) fn cell_status() -> RefOr<Schema> {
 /// Where a waiver is in its life.
 pub(super) fn waiver_state() -> RefOr<Schema> {
     words(WaiverState::ALL.map(WaiverState::name))
+}
+
+/// What a plan as a whole is.
+pub(super) fn plan_state() -> RefOr<Schema> {
+    words(PlanState::NAMES)
+}
+
+/// How far a target of a plan has come.
+pub(super) fn plan_stage() -> RefOr<Schema> {
+    words(TargetStage::ALL.map(TargetStage::name))
 }
 
 /// Who can do something about a failure.

@@ -13,6 +13,8 @@ mod client;
 mod doctor;
 mod drift;
 mod out;
+mod plan_text;
+mod plans;
 mod progress;
 mod requests;
 mod rollouts;
@@ -44,13 +46,18 @@ pub enum Command {
     Baseline(baselines::BaselineCommand),
     /// Follow how a new baseline reaches accounts; pause, resume and roll it back.
     Rollout(rollouts::RolloutCommand),
+    /// See what would have to change, before it is changed.
+    Plan(plans::PlanCommand),
+    /// Apply a plan.
+    Apply(plans::ApplyCommand),
     /// Search the CMDB.
     Asset(assets::AssetCommand),
     /// Make, list and revoke bearer tokens.
     Token(tokens::TokenCommand),
 }
 
-/// Runs a command to its end. The status is 0 when what was wanted is so, and 1 when it is not; 2 is kept for drift.
+/// Runs a command to its end. The status is 0 when what was wanted is so, and 1 when it is not; 2 says that
+/// something differs.
 pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(settings) => serve::serve(settings).await,
@@ -62,6 +69,8 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Waiver(command) => waivers::run(command).await,
         Command::Baseline(command) => baselines::run(command).await,
         Command::Rollout(command) => rollouts::run(command).await,
+        Command::Plan(command) => plans::plan(command).await,
+        Command::Apply(command) => plans::apply(command).await,
         Command::Asset(command) => assets::run(command).await,
         Command::Token(command) => tokens::run(command).await,
     }

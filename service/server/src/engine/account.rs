@@ -1,5 +1,7 @@
 //! A pass over an account: the next step of its life, again and again, until only time or a person can help.
 
+use std::borrow::Cow;
+
 use jiff::SignedDuration;
 use landfall_controls::cloud::Errand;
 use landfall_controls::vending;
@@ -275,9 +277,8 @@ impl Engine {
                 Ok(Taken::GoOn)
             }
             Step::Reconcile => {
-                let pass = self
-                    .reconcile_account_cells(lease, account, shutdown)
-                    .await?;
+                let work = self.account_work(lease, account).await?;
+                let pass = self.reconcile_cells(&work, shutdown).await?;
                 *all_settled = pass.all_settled;
                 match (account.phase, pass.all_settled) {
                     (Phase::Baselining, true) => Ok(Taken::GoOn),
@@ -347,12 +348,12 @@ impl Engine {
         }
     }
 
-    async fn reconcile_account_cells(
-        &self,
-        lease: &Lease,
+    /// What a pass over the account's cells works on.
+    pub(super) async fn account_work<'a>(
+        &'a self,
+        lease: &'a Lease,
         account: &Account,
-        shutdown: &CancellationToken,
-    ) -> Result<super::cells::CellsPass, PassError> {
+    ) -> Result<Work<'a>, PassError> {
         let unit = &account.request.organizational_unit;
         let baseline = self.baseline_of(lease, account).await?;
         let organization = self.store.cells(TargetId::Organization).await?;
@@ -361,9 +362,9 @@ impl Engine {
             (Phase::Governed, _) | (_, Purpose::LogArchive | Purpose::Security) => unit.clone(),
             _ => self.landing_zone.quarantine.clone(),
         };
-        let work = Work {
+        Ok(Work {
             lease,
-            baseline: &baseline,
+            baseline: Cow::Owned(baseline),
             unit: Some(unit.clone()),
             vending: account.phase != Phase::Governed,
             place: Place {
@@ -386,8 +387,7 @@ impl Engine {
             owner: account.request.owner_email.to_string(),
             tags: account.request.account_tags(&account.id.to_string()),
             own_assets: vec![self.account_asset(account, number).await?],
-        };
-        self.reconcile_cells(&work, shutdown).await
+        })
     }
 
     /// Whether an account is so new that AWS's refusals may only mean *not yet*.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use landfall_controls::control::AnyControl;
 use landfall_controls::registry;
+use landfall_controls::session_policy::Sessions;
 use landfall_model::cell::{Cell, CellKey};
 use landfall_model::ids::{ControlId, Region, Revision, TargetId};
 use serde_json::Value;
@@ -89,40 +90,46 @@ impl<'a> Board<'a> {
         )
     }
 
-    /// The first control that a cell still has to wait for.
-    fn waits_for(&self, key: &CellKey) -> Option<ControlId> {
+    /// The sessions in the target's account that all of its controls together take.
+    pub(super) fn sessions(&self) -> Sessions {
+        Sessions::of(self.slots.values().map(|slot| slot.control.descriptor()))
+    }
+
+    /// The cells that have to be in sync before this one: of the target itself, or else of the organization.
+    pub(super) fn before(&self, key: &CellKey) -> Vec<(bool, CellKey)> {
         let descriptor = self.slots[key].control.descriptor();
-        let other_region_first = descriptor.first_region_alone
-            && key.region != self.home
-            && !self.satisfied(&CellKey {
+        let first_region =
+            (descriptor.first_region_alone && key.region != self.home).then(|| CellKey {
                 region: self.home.clone(),
                 ..key.clone()
             });
-        if other_region_first {
-            return Some(key.control.clone());
-        }
-        let after = |id: &&ControlId| {
-            let Some(before) = registry::control(id) else {
-                return false;
-            };
-            let region = if before.descriptor().scope.is_regional() {
+        let after = descriptor.after.iter().filter_map(|id| {
+            let scope = registry::control(id)?.descriptor().scope;
+            let region = if scope.is_regional() {
                 key.region.clone()
             } else {
                 self.home.clone()
             };
-            let before_key = CellKey {
-                region,
-                control: (*id).clone(),
-            };
-            let same_target =
-                before.descriptor().scope.is_organization() == descriptor.scope.is_organization();
-            !if same_target {
-                self.satisfied(&before_key)
-            } else {
-                self.organization_settled.contains(&before_key)
-            }
-        };
-        descriptor.after.iter().find(after).cloned()
+            let control = id.clone();
+            let own = scope.is_organization() == descriptor.scope.is_organization();
+            Some((own, CellKey { region, control }))
+        });
+        first_region
+            .into_iter()
+            .map(|key| (true, key))
+            .chain(after)
+            .collect()
+    }
+
+    /// The first control that a cell still has to wait for.
+    fn waits_for(&self, key: &CellKey) -> Option<ControlId> {
+        self.before(key)
+            .into_iter()
+            .find(|(own, before)| match own {
+                true => !self.satisfied(before),
+                false => !self.organization_settled.contains(before),
+            })
+            .map(|(_, before)| before.control)
     }
 
     /// Whether a cell of this target is settled, or is not wanted at all.

@@ -1,5 +1,6 @@
 //! The cells of one target: observe, plan, apply, observe again, for every Region and control at once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +9,16 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use landfall_controls::cloud::Errand;
-use landfall_controls::control::{AnyControl, PlannedChange};
+use landfall_controls::control::{AnyControl, Desired, Look, PlannedChange};
 use landfall_controls::session::Session;
 use landfall_controls::session_policy::Sessions;
 use landfall_model::asset::Asset;
 use landfall_model::baseline::Baseline;
 use landfall_model::cell::{Cell, CellKey, CellStatus};
 use landfall_model::cloud_error::CloudErrorKind;
+use landfall_model::control::Descriptor;
 use landfall_model::event::EventKind;
-use landfall_model::ids::{OuPath, TargetId};
+use landfall_model::ids::{OuPath, Region, TargetId};
 use landfall_model::place::Place;
 use landfall_model::repair::Repairs;
 use landfall_model::rollout::Pin;
@@ -39,7 +41,7 @@ const WAITING: SignedDuration = SignedDuration::from_secs(10);
 /// What a pass over cells works on.
 pub(super) struct Work<'a> {
     pub(super) lease: &'a Lease,
-    pub(super) baseline: &'a Baseline,
+    pub(super) baseline: Cow<'a, Baseline>,
     /// The OU that the account belongs in, whose parameters it has also while it still waits elsewhere; none of the
     /// organization.
     pub(super) unit: Option<OuPath>,
@@ -109,7 +111,7 @@ impl Engine {
                 })
                 .await?;
         }
-        let sessions = Sessions::of(board.slots.values().map(|slot| slot.control.descriptor()));
+        let sessions = board.sessions();
         self.hasten(&mut board, work, now);
         self.cover(&mut board, work, now).await?;
         self.enter(work, &sessions).await?;
@@ -189,7 +191,11 @@ impl Engine {
 
     /// Assumes the role in the account before its cells do: while it cannot be assumed yet, one call finds that out and
     /// not a hundred.
-    async fn enter(&self, work: &Work<'_>, sessions: &Sessions) -> Result<(), PassError> {
+    pub(super) async fn enter(
+        &self,
+        work: &Work<'_>,
+        sessions: &Sessions,
+    ) -> Result<(), PassError> {
         if work.lease.target == TargetId::Organization {
             return Ok(());
         }
@@ -247,13 +253,8 @@ impl Engine {
     ) -> Result<Cell, PassError> {
         let span = info_span!("control", id = %cell.key.control, region = %cell.key.region);
         async {
-            let descriptor = control.descriptor();
-            let place = Place { region: cell.key.region.clone(), ..work.place.clone() };
-            let own: BTreeSet<&'static str> = descriptor.actions.iter().copied().collect();
-            let target_actions = if descriptor.scope.is_organization() { own.clone() } else { sessions.of_control(descriptor) };
-            let reason = work.lease.target.to_string();
-            let session = Session::new(self.cloud.clone(), Arc::new(place), reason, work.young, target_actions, own)
-                .as_of(self.as_of(work.lease, &cell));
+            let since = cell.observed_at.map_or(work.lease.due_since, |at| at.max(work.lease.due_since));
+            let session = self.session(work, sessions, control.descriptor(), &cell.key.region, since);
             let now = self.clock.now();
             cell.waiver = cell.waiver.filter(|waiver| waiver.until > now);
             let was_in_sync = cell.status() == CellStatus::InSync;
@@ -279,7 +280,7 @@ impl Engine {
             if cell.status() == CellStatus::InSync && !was_in_sync {
                 entry.events.push(event(work, &cell.key, EventKind::InSync, format!("{} is in sync", cell.key)));
             }
-            metrics::counter!("landfall_reconcile_total", "control" => descriptor.id.to_string(), "outcome" => cell.status().name()).increment(1);
+            metrics::counter!("landfall_reconcile_total", "control" => cell.key.control.to_string(), "outcome" => cell.status().name()).increment(1);
             entry.cell = Some(cell.clone());
             journal.write(entry).await?;
             Ok(cell)
@@ -301,50 +302,14 @@ impl Engine {
         entry: &mut Entry,
     ) -> Result<(), PassError> {
         let desired = control.desired(parameters, session.place())?;
-        let last_look = cell.observed_at;
         let mut applied: Vec<PlannedChange> = Vec::new();
         loop {
             let look = control.look(session, &desired).await?;
-            let now = self.clock.now();
-            if cell.revision != desired.revision {
-                // Nobody undid anything: something else is wanted.
-                cell.repairs = Repairs::default();
-            }
-            cell.revision = desired.revision.clone();
-            cell.known = true;
-            cell.observed = Some(look.observed);
-            cell.observed_at = Some(now);
-            cell.drift = look
-                .changes
-                .iter()
-                .map(|change| change.sentence.clone())
-                .collect();
-            entry.assets = Some((
-                format!("{}/{}", cell.key.control, cell.key.region),
-                look.assets,
-            ));
-            if look.changes.is_empty() {
-                cell.drifted_since = None;
-                cell.desired = None;
-                cell.repair_asked_at = None;
-                cell.repairs.in_sync(now);
-                cell.attempts = 0;
-                cell.due_at = now + self.settings.look_every;
+            let changes = self.seen(work, cell, &desired, look, entry).await?;
+            if changes.is_empty() || !self.is_to_be_repaired(work, cell, self.clock.now()) {
                 return Ok(());
             }
-            let newly_drifted = cell.drifted_since.is_none();
-            cell.drifted_since.get_or_insert(now);
-            cell.desired = Some(desired.to_json());
-            let found = match newly_drifted {
-                true => Some(self.drift_found(work.lease.target, cell, last_look).await?),
-                false => None,
-            };
-            if !self.is_to_be_repaired(work, cell, now) {
-                entry.events.extend(found);
-                return Ok(());
-            }
-            let fresh: Vec<PlannedChange> = look
-                .changes
+            let fresh: Vec<PlannedChange> = changes
                 .into_iter()
                 .filter(|change| !applied.contains(change))
                 .collect();
@@ -354,38 +319,126 @@ impl Engine {
                 cell.due_at = self.later(cell, CloudErrorKind::NotReady);
                 return Ok(());
             }
-            // From here on the cell may be anything, and that is known before AWS is told.
-            cell.known = false;
-            let unknown = Entry {
-                cell: Some(cell.clone()),
-                events: found.into_iter().collect(),
-                ..Entry::default()
-            };
-            journal.write(unknown).await?;
-            for change in fresh {
-                control.apply(session, &change).await?;
-                entry.events.push(event(
-                    work,
-                    &cell.key,
-                    EventKind::ChangeApplied,
-                    format!("{}: {}", cell.key, change.sentence),
-                ));
-                applied.push(change);
-            }
+            self.carry_out(work, journal, session, control, &fresh, cell, entry)
+                .await?;
+            applied.extend(fresh);
         }
     }
 
-    /// From when on what AWS says counts as a look at a cell: since the target became due, or the cell was looked at.
-    fn as_of(&self, lease: &Lease, cell: &Cell) -> Instant {
-        let since = cell
-            .observed_at
-            .map_or(lease.due_since, |at| at.max(lease.due_since));
-        let ago = Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default();
-        let now = Instant::now();
-        now.checked_sub(ago).unwrap_or(now)
+    /// Puts into a cell what a look at it showed: the changes that would bring it in sync.
+    pub(super) async fn seen(
+        &self,
+        work: &Work<'_>,
+        cell: &mut Cell,
+        desired: &Desired,
+        look: Look,
+        entry: &mut Entry,
+    ) -> Result<Vec<PlannedChange>, PassError> {
+        let now = self.clock.now();
+        let last_look = cell.observed_at;
+        if cell.revision != desired.revision {
+            // Nobody undid anything: something else is wanted.
+            cell.repairs = Repairs::default();
+        }
+        cell.revision = desired.revision.clone();
+        cell.known = true;
+        cell.observed = Some(look.observed);
+        cell.observed_at = Some(now);
+        cell.drift = look
+            .changes
+            .iter()
+            .map(|change| change.sentence.clone())
+            .collect();
+        entry.assets = Some((
+            format!("{}/{}", cell.key.control, cell.key.region),
+            look.assets,
+        ));
+        if look.changes.is_empty() {
+            cell.drifted_since = None;
+            cell.desired = None;
+            cell.repair_asked_at = None;
+            cell.repairs.in_sync(now);
+            cell.attempts = 0;
+            cell.due_at = now + self.settings.look_every;
+            return Ok(look.changes);
+        }
+        cell.desired = Some(desired.to_json());
+        if cell.drifted_since.is_none() {
+            cell.drifted_since = Some(now);
+            let found = self.drift_found(work.lease.target, cell, last_look);
+            entry.events.push(found.await?);
+        }
+        Ok(look.changes)
     }
 
-    fn later(&self, cell: &Cell, kind: CloudErrorKind) -> Timestamp {
+    /// Applies changes to a cell, one after the other.
+    #[expect(clippy::too_many_arguments, reason = "the inner half of `attempt`")]
+    pub(super) async fn carry_out(
+        &self,
+        work: &Work<'_>,
+        journal: &Journal,
+        session: &Session,
+        control: &'static dyn AnyControl,
+        changes: &[PlannedChange],
+        cell: &mut Cell,
+        entry: &mut Entry,
+    ) -> Result<(), PassError> {
+        // From here on the cell may be anything, and that is known before AWS is told.
+        cell.known = false;
+        let unknown = Entry {
+            cell: Some(cell.clone()),
+            events: std::mem::take(&mut entry.events),
+            assets: None,
+        };
+        journal.write(unknown).await?;
+        for change in changes {
+            control.apply(session, change).await?;
+            entry.events.push(event(
+                work,
+                &cell.key,
+                EventKind::ChangeApplied,
+                format!("{}: {}", cell.key, change.sentence),
+            ));
+        }
+        Ok(())
+    }
+
+    /// A control's way to AWS for one cell. What AWS has said since `since` counts as a look: since the target became due,
+    /// or the cell was looked at, or a plan was asked for.
+    pub(super) fn session(
+        &self,
+        work: &Work<'_>,
+        sessions: &Sessions,
+        descriptor: &Descriptor,
+        region: &Region,
+        since: Timestamp,
+    ) -> Session {
+        let ago = Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default();
+        let now = Instant::now();
+        let as_of = now.checked_sub(ago).unwrap_or(now);
+        let place = Place {
+            region: region.clone(),
+            ..work.place.clone()
+        };
+        let own: BTreeSet<&'static str> = descriptor.actions.iter().copied().collect();
+        // The organization's controls are many: together they would not fit into one session policy.
+        let target_actions = if descriptor.scope.is_organization() {
+            own.clone()
+        } else {
+            sessions.of_control(descriptor)
+        };
+        Session::new(
+            self.cloud.clone(),
+            Arc::new(place),
+            work.lease.target.to_string(),
+            work.young,
+            target_actions,
+            own,
+        )
+        .as_of(as_of)
+    }
+
+    pub(super) fn later(&self, cell: &Cell, kind: CloudErrorKind) -> Timestamp {
         self.clock.now()
             + SignedDuration::try_from(kind.retry(cell.attempts).delay())
                 .unwrap_or(SignedDuration::MAX)
@@ -396,7 +449,7 @@ fn event(work: &Work<'_>, key: &CellKey, kind: EventKind, sentence: String) -> N
     NewEvent {
         region: Some(key.region.clone()),
         control: Some(key.control.clone()),
-        detail: json!(Pin::to(work.baseline)),
+        detail: json!(Pin::to(&work.baseline)),
         ..NewEvent::new(work.lease.target, kind, sentence)
     }
 }

@@ -21,6 +21,7 @@
 //! `account` and `organization` say what a pass does with their kind of target, `cells` is the part that they share
 //! (on a `board`), `repair` asks whether a cell that differs is to be repaired or left, `journal` writes down what happens,
 //! `cloud_events` makes cells due when AWS tells of a change.
+//! `plans` takes the same steps one by one: it looks and applies nothing, or applies what was planned and nothing else.
 
 mod account;
 mod board;
@@ -29,6 +30,8 @@ pub mod clock;
 mod cloud_events;
 mod journal;
 mod organization;
+mod plan_apply;
+mod plans;
 mod repair;
 mod rollout;
 mod touched;
@@ -115,6 +118,15 @@ enum PassError {
     LeaseLost,
 }
 
+/// What a target is claimed for.
+#[derive(Clone, Copy)]
+enum Claim {
+    /// It is due.
+    Due,
+    /// A plan wants something of it.
+    Plans,
+}
+
 /// How a pass ended.
 struct Pass {
     /// When the target is worth looking at again.
@@ -166,14 +178,18 @@ impl Engine {
         self.begin_rollout().await?;
         let passes = TaskTracker::new();
         let permits = Arc::new(Semaphore::new(self.settings.targets_at_once));
+        // Places of their own, so that neither a plan of everything nor a thousand due targets keep the other waiting.
+        let plan_permits = Arc::new(Semaphore::new(self.settings.targets_at_once.div_ceil(2)));
         let beat = tokio::spawn(self.clone().beat(shutdown.clone()));
         while !shutdown.is_cancelled() {
             // Before looking, so that a wake that comes while we look is not lost.
             let due = self.store.due_notify();
             let mut woken = std::pin::pin!(due.notified());
             woken.as_mut().enable();
-            if let Err(error) = self.claim_due(&passes, &permits, &shutdown).await {
-                warn!(error = %chain(&error), "targets could not be claimed");
+            for (what, permits) in [(Claim::Plans, &plan_permits), (Claim::Due, &permits)] {
+                if let Err(error) = self.claim(what, &passes, permits, &shutdown).await {
+                    warn!(error = %chain(&error), "targets could not be claimed");
+                }
             }
             let wait = self.until_next_due().await;
             tokio::select! {
@@ -188,8 +204,9 @@ impl Engine {
         self.store.goodbye(self.replica).await
     }
 
-    async fn claim_due(
+    async fn claim(
         &self,
+        what: Claim,
         passes: &TaskTracker,
         permits: &Arc<Semaphore>,
         shutdown: &CancellationToken,
@@ -199,10 +216,15 @@ impl Engine {
             if free == 0 {
                 return Ok(());
             }
-            let leases = self
-                .store
-                .claim(self.replica, self.clock.now(), free, self.settings.lease)
-                .await?;
+            let (now, lease) = (self.clock.now(), self.settings.lease);
+            let leases = match what {
+                Claim::Due => self.store.claim(self.replica, now, free, lease).await?,
+                Claim::Plans => {
+                    self.store
+                        .claim_for_plans(self.replica, now, free, lease)
+                        .await?
+                }
+            };
             if leases.is_empty() {
                 return Ok(());
             }
@@ -214,7 +236,10 @@ impl Engine {
                 let shutdown = shutdown.clone();
                 let due = self.store.due_notify();
                 passes.spawn(async move {
-                    Box::pin(engine.pass(lease, shutdown)).await;
+                    match what {
+                        Claim::Due => Box::pin(engine.pass(lease, shutdown)).await,
+                        Claim::Plans => Box::pin(engine.plan_pass(lease, shutdown)).await,
+                    }
                     drop(permit);
                     // A place is free: somebody may have been waiting for one.
                     due.notify_one();

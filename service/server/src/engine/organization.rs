@@ -2,6 +2,7 @@
 //!
 //! The log archive and the security account are vended by the same path as everybody's: this pass only asks for them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -36,15 +37,35 @@ impl Engine {
     ) -> Result<Pass, PassError> {
         // First, so that nothing that AWS says keeps a rollout from stopping.
         let rollout_due = self.advance_rollout(lease).await?;
-        let found = self.found().await?;
         let log_archive = self.foundation_account(Purpose::LogArchive).await?;
         let security = self.foundation_account(Purpose::Security).await?;
-        let work = Work {
+        let young = [&log_archive, &security]
+            .into_iter()
+            .flatten()
+            .any(|account| self.is_young(account));
+        let work = self.organization_work(lease, young).await?;
+        let pass = self.reconcile_cells(&work, shutdown).await?;
+        let complete = log_archive.is_some() && security.is_some();
+        Ok(Pass {
+            due_at: rollout_due.map_or(pass.due_at, |at| at.min(pass.due_at)),
+            completed: complete && pass.all_settled,
+        })
+    }
+
+    /// What a pass over the organization's cells works on.
+    pub(super) async fn organization_work<'a>(
+        &'a self,
+        lease: &'a Lease,
+        young: bool,
+    ) -> Result<Work<'a>, PassError> {
+        let found = self.found().await?;
+        Ok(Work {
             lease,
-            baseline: self
-                .baselines
-                .get(baseline::ORGANIZATION)
-                .expect("the organization's baseline is checked at start"),
+            baseline: Cow::Borrowed(
+                self.baselines
+                    .get(baseline::ORGANIZATION)
+                    .expect("the organization's baseline is checked at start"),
+            ),
             unit: None,
             vending: false,
             place: Place {
@@ -58,20 +79,11 @@ impl Engine {
                 organizational_unit: None,
                 region: self.landing_zone.home_region.clone(),
             },
-            young: [&log_archive, &security]
-                .into_iter()
-                .flatten()
-                .any(|account| self.is_young(account)),
+            young,
             organization_settled: BTreeSet::new(),
             owner: self.landing_zone.accounts.security.email.to_string(),
             tags: BTreeMap::new(),
             own_assets: Vec::new(),
-        };
-        let pass = self.reconcile_cells(&work, shutdown).await?;
-        let complete = log_archive.is_some() && security.is_some();
-        Ok(Pass {
-            due_at: rollout_due.map_or(pass.due_at, |at| at.min(pass.due_at)),
-            completed: complete && pass.all_settled,
         })
     }
 

@@ -10,6 +10,8 @@ pub(super) struct Dialect {
     pub(super) one_creation_at_a_time: Option<&'static str>,
     /// An asset's tags as rows of `key` and `value`. An operator would do on PostgreSQL; on SQLite it takes some keys for paths.
     pub(super) each_tag: &'static str,
+    /// How many elements a JSON array has.
+    pub(super) array_length: &'static str,
     /// Tells the other replicas on a channel, `$1`, when the transaction is through; `$2` is the payload.
     pub(super) notify: Option<&'static str>,
 }
@@ -19,6 +21,7 @@ pub(super) const LITE: Dialect = Dialect {
     for_claim: "",
     one_creation_at_a_time: None,
     each_tag: "json_each(tags)",
+    array_length: "json_array_length",
     notify: None,
 };
 
@@ -27,5 +30,6 @@ pub(super) const PG: Dialect = Dialect {
     for_claim: " for update skip locked",
     one_creation_at_a_time: Some("select pg_advisory_xact_lock(4711, 1)"),
     each_tag: "jsonb_each_text(tags)",
+    array_length: "jsonb_array_length",
     notify: Some("select pg_notify($1, $2)"),
 };

@@ -95,6 +95,10 @@ impl Stored for Target {
     }
 }
 
+/// What a claim gives back of each target: the end of its statement.
+pub(super) const CLAIMED: &str =
+    ") returning id, generation, attempts, due_since, leased_by, fence";
+
 impl Stored for Lease {
     const TABLE: &'static str = "target";
     const KEY: &'static str = "id";
@@ -156,9 +160,7 @@ impl Store {
             .push(" order by due_at limit ")
             .value(limit);
         claim.push(self.dialect().for_claim);
-        claim.push(
-            ") returning id, generation, tried_generation, attempts, due_since, leased_by, fence",
-        );
+        claim.push(CLAIMED);
         self.db().returning(claim.query()).await
     }
 

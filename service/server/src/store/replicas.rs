@@ -65,6 +65,6 @@ impl Store {
         ] {
             self.db().execute(query(forget).bind(now - age)).await?;
         }
-        Ok(())
+        self.forget_plans(now).await
     }
 }

@@ -2,6 +2,7 @@
 
 mod drift;
 mod errors;
+mod plans;
 mod reads;
 mod requests;
 mod rollouts;
@@ -35,6 +36,9 @@ pub(super) fn now() -> Timestamp {
     SystemClock.now()
 }
 
+/// The landing zone of the documentation.
+pub(super) const LANDING_ZONE: &str = include_str!("../../../../../deploy/landing-zone.toml");
+
 /// A server without a socket.
 pub(super) struct Server {
     router: Router,
@@ -52,13 +56,17 @@ pub(super) struct Answer {
 
 impl Server {
     pub(super) async fn start() -> Server {
+        Server::start_in(LANDING_ZONE).await
+    }
+
+    /// With a landing zone of the test's own.
+    pub(super) async fn start_in(zone: &str) -> Server {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("landfall.db");
         let store = Store::open(&format!("sqlite://{}", file.display()))
             .await
             .unwrap();
         store.migrate().await.unwrap();
-        let zone = include_str!("../../../../../deploy/landing-zone.toml");
         let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let shutdown = CancellationToken::new();

@@ -13,14 +13,19 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::auth::Role;
-use super::{Server, form, now};
+use super::{LANDING_ZONE, Server, form, now};
 use crate::store::{AssetReport, LeaseState, NewEvent};
 
 const ARN: &str = "arn:aws:guardduty:eu-west-1:222222222222:detector/12abc";
 
 /// A server with one governed account that has two cells and one asset.
 pub(super) async fn governed() -> (Server, String) {
-    let server = Server::start().await;
+    governed_in(LANDING_ZONE).await
+}
+
+/// The same with a landing zone of the test's own.
+pub(super) async fn governed_in(zone: &str) -> (Server, String) {
+    let server = Server::start_in(zone).await;
     let made = server.post("/account-requests", &form()).await;
     let id = made.body["id"].as_str().unwrap().to_owned();
     server.enter(&id, Phase::Creating, None).await;

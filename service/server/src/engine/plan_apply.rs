@@ -1,0 +1,469 @@
+//! Applies a plan to a target: exactly what was planned, or nothing.
+//!
+//! Every planned cell is looked at first. When one of them is not as it was when the plan was made, the target is refused
+//! as a whole. Otherwise the stored changes are carried out, in the order of the controls, each cell recorded as unknown
+//! before, as in any pass. A cell that rests on one that the plan has just changed is looked at once more: a stored change
+//! that has become needless is left out, and nothing that was not stored is ever applied.
+//!
+//! After a crash in the middle some changes were applied and others not, so cells cannot be as they were. Then a cell is
+//! carried on where everything that is left to do is among what was planned, and is left alone where it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use landfall_controls::control::PlannedChange;
+use landfall_controls::error::CloudError;
+use landfall_controls::session_policy::Sessions;
+use landfall_model::cell::{Cell, CellKey};
+use landfall_model::cloud_error::CloudErrorKind;
+use landfall_model::event::EventKind;
+use landfall_model::plan::{CellOutcome, Moved, TargetStage};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::board::Board;
+use super::cells::Work;
+use super::journal::{Entry, Journal, Writer};
+use super::plans::{Looked, TRIES, hash, waits};
+use super::{Engine, PassError, clock, held};
+use crate::store::{NewEvent, PlanCell, PlanWork};
+
+/// What one target's part of a plan is applied with.
+struct Applying<'a> {
+    work: &'a Work<'a>,
+    wanted: &'a PlanWork,
+    /// Who had it applied.
+    by: &'a str,
+    board: &'a Board<'a>,
+    sessions: &'a Sessions,
+}
+
+/// A planned cell, ready to be changed.
+struct Ready<'a> {
+    planned: &'a PlanCell,
+    looked: Looked,
+    cell: Cell,
+}
+
+/// What is known of a plan's cells by now.
+type Outcomes = BTreeMap<CellKey, CellOutcome>;
+
+impl Engine {
+    pub(super) async fn apply_plan(
+        &self,
+        work: &Work<'_>,
+        wanted: &PlanWork,
+        by: &str,
+        shutdown: &CancellationToken,
+    ) -> Result<(), PassError> {
+        let lease = work.lease;
+        let target = self.store.target(lease.target).await?;
+        if target.is_some_and(|target| target.paused.is_some()) {
+            let stage = match wanted.begun {
+                true => TargetStage::Failed,
+                false => TargetStage::Refused,
+            };
+            let reason = "the account was paused before its changes were applied";
+            return self.end(lease, wanted, stage, Some(reason)).await;
+        }
+        let planned = self.store.cells_to_apply(lease, wanted.plan).await?;
+        let stored = self.store.cells(lease.target).await?;
+        let now = self.clock.now();
+        let (mut board, _) = Board::new(work, stored, now);
+        self.cover(&mut board, work, now).await?;
+        let applying = Applying {
+            work,
+            wanted,
+            by,
+            board: &board,
+            sessions: &board.sessions(),
+        };
+        self.enter(work, applying.sessions).await?;
+        let (ready, outcomes) = self.look_again(&applying, &planned).await;
+        if !outcomes.is_empty() {
+            held(
+                self.store
+                    .put_outcomes(lease, wanted.plan, &outcomes)
+                    .await?,
+            )?;
+            if !wanted.begun {
+                let (stage, reason) = refusal(&outcomes, planned.len());
+                info!("{reason}");
+                return self.end(lease, wanted, stage, Some(&reason)).await;
+            }
+        }
+        held(
+            self.store
+                .begin_changes(lease, wanted.plan, self.clock.now())
+                .await?,
+        )?;
+
+        let (journal, writer) = Writer::new(
+            &self.store,
+            lease,
+            self.clock.clone(),
+            work.owner.clone(),
+            work.tags.clone(),
+        );
+        let mut known: Outcomes = planned
+            .iter()
+            .filter_map(|cell| Some((cell.key.clone(), cell.outcome.clone()?)))
+            .chain(outcomes)
+            .collect();
+        let changing = async {
+            // Moved in, so that the writer ends with the changes.
+            let journal = journal;
+            self.change_cells(&applying, &journal, ready, &mut known, shutdown)
+                .await
+        };
+        let (all_done, ()) = futures_util::try_join!(Box::pin(changing), Box::pin(writer.run()))?;
+        if !all_done {
+            // It goes on where it stopped, after the restart.
+            return Ok(());
+        }
+        let undone = known
+            .values()
+            .filter(|outcome| !outcome.is_applied())
+            .count();
+        let (stage, reason) = match undone {
+            0 => (TargetStage::Applied, None),
+            some => (
+                TargetStage::Failed,
+                Some(format!(
+                    "{some} of {} cells were not changed as planned",
+                    planned.len()
+                )),
+            ),
+        };
+        self.end(lease, wanted, stage, reason.as_deref()).await
+    }
+
+    /// Looks at every planned cell that nothing was done to yet: those that may be changed, and what keeps the others.
+    async fn look_again<'a>(
+        &self,
+        applying: &Applying<'_>,
+        planned: &'a [PlanCell],
+    ) -> (BTreeMap<CellKey, Ready<'a>>, Vec<(CellKey, CellOutcome)>) {
+        let Applying {
+            work,
+            wanted,
+            board,
+            sessions,
+            ..
+        } = applying;
+        let mut looks: FuturesUnordered<_> = planned
+            .iter()
+            .filter(|planned| planned.outcome.is_none())
+            .map(async |planned| {
+                let slot = board.slots.get(&planned.key);
+                let looked = match slot {
+                    Some(slot) => {
+                        let key = &planned.key;
+                        Some(self.look_at(work, sessions, key, slot, wanted.since).await)
+                    }
+                    None => None,
+                };
+                (planned, slot, looked)
+            })
+            .collect();
+        let mut ready = BTreeMap::new();
+        let mut outcomes = Vec::new();
+        while let Some((planned, slot, looked)) = looks.next().await {
+            let key = planned.key.clone();
+            let moved = |what, now| CellOutcome::Moved { what, now };
+            let (Some(slot), Some(looked)) = (slot, looked) else {
+                // The control or the Region is no longer wanted.
+                outcomes.push((key, moved(Moved::Desired, Vec::new())));
+                continue;
+            };
+            if slot.cell.waiver.is_some() {
+                outcomes.push((key, moved(Moved::Waived, Vec::new())));
+                continue;
+            }
+            match looked {
+                Err(error) => outcomes.push((key, failed(&error))),
+                Ok(looked) => match what_moved(planned, &looked, wanted.begun) {
+                    Some(what) => {
+                        outcomes.push((key, moved(what, sentences(&looked.look.changes))));
+                    }
+                    None => {
+                        let cell = slot.cell.clone();
+                        ready.insert(
+                            key,
+                            Ready {
+                                planned,
+                                looked,
+                                cell,
+                            },
+                        );
+                    }
+                },
+            }
+        }
+        (ready, outcomes)
+    }
+
+    /// Changes cells, all at once but in the order of their controls. `false` when a shutdown came before all were done.
+    async fn change_cells(
+        &self,
+        applying: &Applying<'_>,
+        journal: &Journal,
+        mut ready: BTreeMap<CellKey, Ready<'_>>,
+        known: &mut Outcomes,
+        shutdown: &CancellationToken,
+    ) -> Result<bool, PassError> {
+        let board = applying.board;
+        let mut begun = BTreeSet::new();
+        let mut running = FuturesUnordered::new();
+        loop {
+            let free: Vec<CellKey> = match shutdown.is_cancelled() {
+                true => Vec::new(),
+                false => ready
+                    .keys()
+                    .filter(|key| {
+                        !own_before(board, key)
+                            .any(|before| ready.contains_key(&before) || begun.contains(&before))
+                    })
+                    .cloned()
+                    .collect(),
+            };
+            for key in &free {
+                let Some(cell) = ready.remove(key) else {
+                    continue;
+                };
+                let done_before: Vec<(CellKey, bool)> = own_before(board, key)
+                    .filter_map(|before| {
+                        let applied = known.get(&before)?.is_applied();
+                        Some((before, applied))
+                    })
+                    .collect();
+                match done_before.iter().find(|(_, applied)| !applied) {
+                    Some((before, _)) => {
+                        let after = before.control.clone();
+                        let skipped = CellOutcome::Skipped { after };
+                        self.put_outcome(applying, known, key.clone(), skipped)
+                            .await?;
+                    }
+                    None => {
+                        begun.insert(key.clone());
+                        let again = !done_before.is_empty();
+                        running.push(self.change_cell(applying, journal, cell, again));
+                    }
+                }
+            }
+            match running.next().await {
+                Some(changed) => {
+                    let (key, outcome) = changed?;
+                    begun.remove(&key);
+                    self.put_outcome(applying, known, key, outcome).await?;
+                }
+                None if free.is_empty() => return Ok(ready.is_empty()),
+                None => {}
+            }
+        }
+    }
+
+    async fn put_outcome(
+        &self,
+        applying: &Applying<'_>,
+        known: &mut Outcomes,
+        key: CellKey,
+        outcome: CellOutcome,
+    ) -> Result<(), PassError> {
+        let line = [(key.clone(), outcome.clone())];
+        let (lease, plan) = (applying.work.lease, applying.wanted.plan);
+        held(self.store.put_outcomes(lease, plan, &line).await?)?;
+        known.insert(key, outcome);
+        Ok(())
+    }
+
+    /// Applies the stored changes of one cell, and writes down what came of them. `again`: the plan has changed something
+    /// that this cell rests on since it was looked at.
+    async fn change_cell(
+        &self,
+        applying: &Applying<'_>,
+        journal: &Journal,
+        ready: Ready<'_>,
+        again: bool,
+    ) -> Result<(CellKey, CellOutcome), PassError> {
+        let Ready {
+            planned,
+            looked,
+            mut cell,
+        } = ready;
+        let target = applying.work.lease.target;
+        let mut entry = Entry::default();
+        cell.error = None;
+        cell.waiting_for = None;
+        let changing = self.change(
+            applying, journal, planned, looked, again, &mut cell, &mut entry,
+        );
+        let outcome = match Box::pin(changing).await {
+            Ok(outcome) => outcome,
+            Err(PassError::Cloud(error)) => {
+                cell.attempts += 1;
+                cell.due_at = self.later(&cell, error.kind);
+                cell.error = Some(error.to_stored());
+                failed(&error)
+            }
+            Err(fatal) => return Err(fatal),
+        };
+        if outcome != CellOutcome::Applied {
+            // A pass brings to an end what AWS needs time for, and knows what it may do by itself.
+            self.store.wake(target, cell.due_at).await?;
+        }
+        for event in &mut entry.events {
+            if event.kind == EventKind::ChangeApplied {
+                applying.by.clone_into(&mut event.actor);
+                event.detail = json!({ "plan": applying.wanted.plan });
+            }
+        }
+        let key = cell.key.clone();
+        if outcome == CellOutcome::Applied {
+            let in_sync = NewEvent::new(target, EventKind::InSync, format!("{key} is in sync"));
+            entry.events.push(NewEvent {
+                region: Some(key.region.clone()),
+                control: Some(key.control.clone()),
+                ..in_sync
+            });
+        }
+        entry.cell = Some(cell);
+        journal.write(entry).await?;
+        Ok((key, outcome))
+    }
+
+    /// Applies those of the stored changes that are still missing, until none is or something else would be needed.
+    #[expect(clippy::too_many_arguments, reason = "the inner half of `change_cell`")]
+    async fn change(
+        &self,
+        applying: &Applying<'_>,
+        journal: &Journal,
+        planned: &PlanCell,
+        looked: Looked,
+        again: bool,
+        cell: &mut Cell,
+        entry: &mut Entry,
+    ) -> Result<CellOutcome, PassError> {
+        let Looked {
+            control,
+            mut session,
+            desired,
+            mut look,
+        } = looked;
+        let work = applying.work;
+        if again {
+            let (descriptor, region) = (control.descriptor(), &planned.key.region);
+            session = self.session(
+                work,
+                applying.sessions,
+                descriptor,
+                region,
+                self.clock.now(),
+            );
+            look = control.look(&session, &desired).await?;
+        }
+        let mut applied: Vec<PlannedChange> = Vec::new();
+        let mut tries = 0;
+        loop {
+            let left = self.seen(work, cell, &desired, look, entry).await?;
+            if left.is_empty() {
+                return Ok(CellOutcome::Applied);
+            }
+            let as_planned = left.iter().all(|change| planned.changes.contains(change));
+            let fresh: Vec<PlannedChange> = left
+                .iter()
+                .filter(|change| !applied.contains(change))
+                .cloned()
+                .collect();
+            tries += 1;
+            // A further step is for another plan; what AWS only does not show yet is worth a moment.
+            if !as_planned || (fresh.is_empty() && tries > TRIES) {
+                cell.attempts += 1;
+                cell.due_at = self.later(cell, CloudErrorKind::NotReady);
+                let remaining = sentences(&left);
+                return Ok(CellOutcome::Differs { remaining });
+            }
+            let carried = match fresh.is_empty() {
+                true => Ok(()),
+                false => {
+                    self.carry_out(work, journal, &session, control, &fresh, cell, entry)
+                        .await
+                }
+            };
+            match carried {
+                Ok(()) if !fresh.is_empty() => applied.extend(fresh),
+                Ok(()) => clock::pause(CloudErrorKind::NotReady.retry(tries).delay()).await,
+                Err(PassError::Cloud(error)) if waits(&error) && tries <= TRIES => {
+                    clock::pause(error.kind.retry(tries).delay()).await;
+                }
+                Err(error) => return Err(error),
+            }
+            look = control.look(&session, &desired).await?;
+        }
+    }
+}
+
+/// The cells of the same target that come before one.
+fn own_before<'a>(board: &'a Board<'_>, key: &CellKey) -> impl Iterator<Item = CellKey> + use<'a> {
+    board
+        .before(key)
+        .into_iter()
+        .filter_map(|(own, before)| own.then_some(before))
+}
+
+/// What is not as it was when the plan was made. `begun`: some of the plan's own changes may have been applied since.
+fn what_moved(planned: &PlanCell, looked: &Looked, begun: bool) -> Option<Moved> {
+    let changes = &looked.look.changes;
+    if planned.revision.as_ref() != Some(&looked.desired.revision) {
+        return Some(Moved::Desired);
+    }
+    let as_planned = match begun {
+        true => changes
+            .iter()
+            .all(|change| planned.changes.contains(change)),
+        false => *changes == planned.changes,
+    };
+    if !as_planned {
+        return Some(Moved::Changes);
+    }
+    let same = planned.observed.as_ref() == Some(&hash(&looked.look.observed));
+    (!begun && !same).then_some(Moved::Observed)
+}
+
+/// How a target ends of which nothing was changed, and why.
+fn refusal(outcomes: &[(CellKey, CellOutcome)], planned: usize) -> (TargetStage, String) {
+    let moved = outcomes
+        .iter()
+        .filter(|(_, outcome)| matches!(outcome, CellOutcome::Moved { .. }))
+        .count();
+    match moved {
+        0 => (
+            TargetStage::Failed,
+            format!(
+                "{} of {planned} cells could not be looked at again; nothing was changed",
+                outcomes.len()
+            ),
+        ),
+        moved => (
+            TargetStage::Refused,
+            format!(
+                "{moved} of {planned} cells are not as they were when the plan was made; nothing was changed"
+            ),
+        ),
+    }
+}
+
+fn failed(error: &CloudError) -> CellOutcome {
+    CellOutcome::Failed {
+        error: error.to_stored(),
+    }
+}
+
+fn sentences(changes: &[PlannedChange]) -> Vec<String> {
+    changes
+        .iter()
+        .map(|change| change.sentence.clone())
+        .collect()
+}
