@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use landfall_model::account::Phase;
 use landfall_model::cell::{Cell, CellStatus};
 use landfall_model::event::EventKind;
+use landfall_model::ids::TargetId;
 use landfall_model::repair::{CONTESTED_AFTER, PEACE};
 use landfall_model::waiver::{Beneficiary, Objection, Waiver, WaiverDecision};
 use landfall_server::catalogue::Catalogue;
@@ -18,6 +19,7 @@ use landfall_server::store::{
 };
 use landfall_tests::clock::Forward;
 use landfall_tests::database::Database;
+use landfall_tests::process::Serve;
 use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
 use serde_json::json;
 use uuid::Uuid;
@@ -361,4 +363,76 @@ async fn vending_does_not_wait_for_what_is_accepted() {
         .collect();
     assert_eq!(statuses, [CellStatus::Waived]);
     scene.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_say_what_differs_and_end_accordingly() {
+    let scene = Scene::set(that_asks().await).await;
+    scene.tamper();
+    let cell = scene.later(LOOK_EVERY * 2).await;
+    assert_eq!(cell.status(), CellStatus::Drifted, "{cell:?}");
+    // The server has an engine of its own, whose baseline does not ask.
+    let now = scene.clock.now();
+    for target in [scene.account.target(), TargetId::Organization] {
+        let paused = scene.store().pause(target, "a test", "test", now).await;
+        assert!(paused.expect("the store answers"));
+    }
+    let Scene {
+        world,
+        database,
+        running,
+        account,
+        ..
+    } = scene;
+    running.stop().await;
+    let serve = Serve::new(&world.sim, database.url());
+    let mut process = serve.start();
+    let server = process.ready().await;
+    let number = account.account_id.expect("it is governed").to_string();
+    let client = async |line: &str| {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let (status, said, wrong) = serve.client(server, &arguments).await;
+        (status, said + &wrong)
+    };
+    for (line, status, words) in [
+        ("drift", 2, CONTROL),
+        ("drift --json", 2, "\"expected\""),
+        ("drift --region us-east-1", 0, "Nothing differs."),
+        ("drift --status nonsense", 1, "is one of"),
+        ("drift --regoin us-east-1", 1, "--region"),
+        ("waiver list", 0, "There are no such waivers."),
+        (
+            "waiver propose --ou Applications --and-below --control guardduty.detector --reason vendor --owner a@example.com --days 30",
+            0,
+            "proposed",
+        ),
+        (
+            "waiver propose --ou Applications --control guardduty.detector --reason vendor --owner a@example.com",
+            1,
+            "--days",
+        ),
+        (
+            "waiver list --control guardduty.detector",
+            0,
+            "Applications and below",
+        ),
+    ] {
+        let (ended, said) = client(line).await;
+        assert_eq!(ended, status, "{line}: {said}");
+        assert!(said.contains(words), "{line}: {said}");
+    }
+    let (status, waivers) = client("waiver list --json").await;
+    let waivers: serde_json::Value = serde_json::from_str(&waivers).expect("JSON");
+    let id = waivers[0]["id"].as_str().expect("it has one");
+    assert_eq!(status, 0);
+    let (status, said) = client(&format!("waiver approve {id}")).await;
+    assert_eq!(status, 1, "it is the same token's: {said}");
+    assert!(said.contains("somebody else has to approve"), "{said}");
+    let (status, said) = client(&format!("waiver revoke {id}")).await;
+    assert!(status == 0 && said.contains("revoked"), "{said}");
+    let (status, said) = client(&format!("account repair {number} --control {CONTROL}")).await;
+    assert!(status == 0 && said.contains("2 cells"), "{said}");
+    let (status, said) = client(&format!("account repair {number} --control x.y")).await;
+    assert!(status == 1 && said.contains("is not one of"), "{said}");
+    process.stop().await;
 }

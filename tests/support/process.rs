@@ -108,6 +108,22 @@ impl Serve {
         (status.expect("the child is ours"), process.log())
     }
 
+    /// Runs a command of the client against a server, as its administrator: exit status, standard output and error.
+    pub async fn client(&self, server: SocketAddr, arguments: &[&str]) -> (i32, String, String) {
+        let output = Command::new(landfall())
+            .args(arguments)
+            .env_clear()
+            .env("LANDFALL_URL", format!("http://{server}"))
+            .env("LANDFALL_TOKEN", TOKEN)
+            .stdin(Stdio::null())
+            .output();
+        let output = within("the client ends", output).await;
+        let output = output.expect("landfall starts");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let status = output.status.code().expect("nobody kills it");
+        (status, text(output.stdout), text(output.stderr))
+    }
+
     /// Everything that all servers started from here have logged, shown when a test fails.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
