@@ -6,7 +6,7 @@ use axum::Json as Reply;
 use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
-use landfall_model::cell::CellStatus;
+use landfall_model::cell::{CellKey, CellStatus};
 use landfall_model::ids::TargetId;
 use landfall_model::request::FieldError;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
-use super::cells::{self, CellError};
+use super::cells::{self, CellError, ChangedBy};
 use super::extract::{OptionalJson, Path, Query};
 use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument};
@@ -84,6 +84,9 @@ pub struct Drift {
     /// When it is looked at again.
     #[schema(value_type = String, format = DateTime)]
     pub due_at: Timestamp,
+    /// The last change by somebody else that an event told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<ChangedBy>,
 }
 
 impl From<DriftedCell> for Drift {
@@ -115,6 +118,7 @@ impl From<DriftedCell> for Drift {
             waiver_id: cell.waiver.map(|waiver| waiver.id),
             waived_until: cell.waiver.map(|waiver| waiver.until),
             due_at: cell.due_at,
+            changed_by: None,
         }
     }
 }
@@ -184,7 +188,22 @@ async fn list(
         .store
         .drifted_cells(&filter, query.cursor.as_deref(), limit)
         .await?;
-    Ok(Reply(page.into()))
+    let keys: Vec<(TargetId, CellKey)> = (page.items.iter())
+        .map(|drifted| (drifted.of.target, drifted.of.cell.key.clone()))
+        .collect();
+    let mut touches = api.store.last_touches(&keys).await?;
+    let items = page
+        .items
+        .into_iter()
+        .zip(&keys)
+        .map(|(drifted, key)| Drift {
+            changed_by: touches.remove(key).map(ChangedBy::from),
+            ..Drift::from(drifted)
+        });
+    Ok(Reply(Page {
+        items: items.collect(),
+        next_cursor: page.next,
+    }))
 }
 
 /// Which cells are to be repaired; a list that is left out or empty means all.

@@ -148,6 +148,8 @@ async fn create(
 ) -> Result<Response, Problem> {
     authorize(&principal, Action::MakePlan)?;
     let (scope, targets) = api.plan_targets(&form).await?;
+    // On a server's very first start the engine may not have got so far.
+    api.store.ensure_organization(api.now()).await?;
     let id = Uuid::now_v7();
     let new = NewPlan {
         id,

@@ -74,7 +74,7 @@ pub(super) async fn run(command: DriftCommand) -> anyhow::Result<ExitCode> {
 fn show(drift: Vec<Drift>) -> std::io::Result<()> {
     out::table(
         [
-            "SINCE", "ACCOUNT", "NAME", "REGION", "CONTROL", "STATUS", "EXPECTED",
+            "SINCE", "ACCOUNT", "NAME", "REGION", "CONTROL", "STATUS", "EXPECTED", "BY",
         ],
         drift.into_iter().map(|drift| {
             let since = drift.drifted_since.map(|at| format!("{at:.0}"));
@@ -92,6 +92,7 @@ fn show(drift: Vec<Drift>) -> std::io::Result<()> {
                 drift.control,
                 status,
                 drift.expected.join("; "),
+                drift.changed_by.map(|by| by.actor).unwrap_or_default(),
             ]
         }),
     )

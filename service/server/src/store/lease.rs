@@ -97,7 +97,7 @@ impl Stored for Target {
 
 /// What a claim gives back of each target: the end of its statement.
 pub(super) const CLAIMED: &str =
-    ") returning id, generation, attempts, due_since, leased_by, fence";
+    ") returning id, generation, tried_generation, attempts, due_since, leased_by, fence";
 
 impl Stored for Lease {
     const TABLE: &'static str = "target";
