@@ -54,7 +54,7 @@ pub struct Principal {
 /// One authorized call with its decoded and validated input.
 pub struct Call<'a> {
     /// The service's model name: `organizations`, `sts`, `account`, `access-analyzer`, `iam`, `s3`, `s3control`, `cloudtrail`, `config`,
-    /// `guardduty`, `securityhub`.
+    /// `ec2`, `guardduty`, `securityhub`.
     pub service: &'static str,
     /// The operation's name in AWS's service model, `CreateAccount`.
     pub operation: &'static str,

@@ -58,6 +58,8 @@ pub static LATENCIES: &[Latency] = &[
     takes("cloudtrail", &["CreateTrail", "UpdateTrail"], 700, 0),
     takes("cloudtrail", &[], 250, 120),
     takes("config", &[], 250, 120),
+    takes("ec2", &["DeleteSubnet", "DeleteVpc"], 400, 0),
+    takes("ec2", &[], 200, 100),
     takes("guardduty", &["CreateDetector"], 600, 0),
     takes("guardduty", &[], 300, 150),
     takes(

@@ -219,6 +219,29 @@ pub static LIMITS: &[Limit] = &[
         Observed,
     ),
     each("config", &[], 10.0, 20.0, Observed),
+    // "Request throttling for the Amazon EC2 API", EC2 Developer Guide.
+    each(
+        "ec2",
+        &[
+            "CreateDefaultVpc",
+            "CreateTags",
+            "DeleteInternetGateway",
+            "DeleteSubnet",
+            "DeleteVpc",
+            "DetachInternetGateway",
+            "DisableEbsEncryptionByDefault",
+            "DisableImageBlockPublicAccess",
+            "DisableSnapshotBlockPublicAccess",
+            "EnableEbsEncryptionByDefault",
+            "EnableImageBlockPublicAccess",
+            "EnableSnapshotBlockPublicAccess",
+            "ModifyInstanceMetadataDefaults",
+        ],
+        5.0,
+        50.0,
+        Documented,
+    ),
+    each("ec2", &[], 20.0, 100.0, Documented),
     each(
         "guardduty",
         &[
@@ -339,6 +362,7 @@ pub fn throttled(service: &str) -> AwsError {
         "account" | "guardduty" | "securityhub" => {
             AwsError::new("TooManyRequestsException", "Rate exceeded").status(429)
         }
+        "ec2" => AwsError::new("RequestLimitExceeded", "Request limit exceeded.").status(503),
         "s3" | "s3control" => {
             AwsError::new("SlowDown", "Please reduce your request rate.").status(503)
         }

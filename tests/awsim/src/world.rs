@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::call::{AccountId, Region};
 use crate::services::{
-    accessanalyzer, account, cloudtrail, config, events, guardduty, iam, organizations, s3,
+    accessanalyzer, account, cloudtrail, config, ec2, events, guardduty, iam, organizations, s3,
     s3control, securityhub, sqs, sts,
 };
 use crate::stacks;
@@ -35,6 +35,7 @@ pub struct World {
     pub s3control: s3control::State,
     pub cloudtrail: cloudtrail::State,
     pub config: config::State,
+    pub ec2: ec2::State,
     pub events: events::State,
     pub guardduty: guardduty::State,
     pub securityhub: securityhub::State,
@@ -59,6 +60,7 @@ impl World {
             s3control: s3control::State::default(),
             cloudtrail: cloudtrail::State::default(),
             config: config::State::default(),
+            ec2: ec2::State::default(),
             events: events::State::default(),
             guardduty: guardduty::State::default(),
             securityhub: securityhub::State::default(),

@@ -32,10 +32,10 @@ pub fn answer(
         }
     };
     let Some(structure) = model.structure(operation.output) else {
-        let body = if model.protocol == Protocol::Query {
-            query_body(model, operation, None, fields, request_id)?
-        } else {
-            String::new()
+        let body = match model.protocol {
+            Protocol::Query => query_body(model, operation, None, fields, request_id)?,
+            Protocol::Ec2 => ec2_body(model, operation, None, fields, request_id)?,
+            Protocol::Json | Protocol::RestJson | Protocol::RestXml => String::new(),
         };
         return Ok(respond(model, operation.status, request_id, body.into()));
     };
@@ -74,6 +74,7 @@ fn body(
         )?)
         .to_string(),
         Protocol::Query => query_body(model, operation, Some(structure), fields, request_id)?,
+        Protocol::Ec2 => ec2_body(model, operation, Some(structure), fields, request_id)?,
         Protocol::RestXml => s3_body(model, operation, structure, fields)?,
     };
     Ok((body.into(), None))
@@ -198,6 +199,26 @@ fn query_body(
     Ok(writer.out)
 }
 
+/// EC2's answers: the id of the request first, and the output beside it. One without an output says that it was done.
+fn ec2_body(
+    model: &Model,
+    operation: &Operation,
+    structure: Option<&Structure>,
+    fields: &Map<String, Value>,
+    request_id: &str,
+) -> Result<String, String> {
+    let mut writer = body_xml::Writer::new(model);
+    let root = format!("{}Response", operation.name);
+    writer.open(&root, model.xml_namespace.as_deref());
+    writer.text_element("requestId", request_id);
+    match structure {
+        Some(structure) => writer.members(&operation.name, structure, fields)?,
+        None => writer.text_element("return", "true"),
+    }
+    writer.close(&root);
+    Ok(writer.out)
+}
+
 const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 fn namespace(model: &Model) -> &'static str {
@@ -283,6 +304,7 @@ pub fn refuse(
     let body = match model.protocol {
         Protocol::Json | Protocol::RestJson => json_error(error, shape, model.protocol),
         Protocol::Query => query_error(model, error, status, request_id),
+        Protocol::Ec2 => ec2_error(model, error, request_id),
         // Of the services with REST and XML S3 alone has a form of its own.
         Protocol::RestXml if model.service == "s3" => s3_error(model, error, request_id, resource),
         Protocol::RestXml => query_error(model, error, status, request_id),
@@ -351,6 +373,20 @@ fn query_error(model: &Model, error: &AwsError, status: u16, request_id: &str) -
     writer.out
 }
 
+fn ec2_error(model: &Model, error: &AwsError, request_id: &str) -> String {
+    let mut writer = body_xml::Writer::new(model);
+    for name in ["Response", "Errors", "Error"] {
+        writer.open(name, None);
+    }
+    writer.text_element("Code", &error.code);
+    writer.text_element("Message", &error.message);
+    writer.close("Error");
+    writer.close("Errors");
+    writer.text_element("RequestID", request_id);
+    writer.close("Response");
+    writer.out
+}
+
 fn s3_error(model: &Model, error: &AwsError, request_id: &str, resource: &str) -> String {
     let mut writer = body_xml::Writer::new(model);
     writer.open("Error", None);
@@ -373,7 +409,7 @@ fn respond(model: &Model, status: u16, request_id: &str, body: Bytes) -> Respons
         }
         Protocol::Json => ("application/x-amz-json-1.1", "x-amzn-requestid"),
         Protocol::RestJson => ("application/json", "x-amzn-requestid"),
-        Protocol::Query => ("text/xml", "x-amzn-requestid"),
+        Protocol::Query | Protocol::Ec2 => ("text/xml", "x-amzn-requestid"),
         Protocol::RestXml => ("application/xml", "x-amz-request-id"),
     };
     let mut response = Response::new(body);

@@ -21,8 +21,20 @@ pub(super) fn malformed(model: &Model, what: &str) -> AwsError {
         (_, Protocol::Query) => {
             AwsError::new("MalformedInput", format!("Invalid value for {what}"))
         }
+        (_, Protocol::Ec2) => AwsError::new(
+            "InvalidParameterValue",
+            format!("The value for parameter {what} is invalid"),
+        ),
         (_, Protocol::RestXml) => AwsError::new("MalformedXML", MALFORMED_XML),
     }
+}
+
+/// EC2 does not know the parameter.
+pub(super) fn unknown_parameter(name: &str) -> AwsError {
+    AwsError::new(
+        "UnknownParameter",
+        format!("The parameter {name} is not recognized"),
+    )
 }
 
 const MALFORMED_XML: &str =
@@ -90,6 +102,19 @@ pub(super) fn invalid(model: &Model, violations: &[Violation]) -> AwsError {
                 ),
             };
             AwsError::new("InvalidInputException", message).with("Code", "InvalidInput")
+        }
+        "ec2" if first.rule == Rule::Required => AwsError::new(
+            "MissingParameter",
+            format!("The request must contain the parameter {name}"),
+        ),
+        "ec2" => {
+            let value = first
+                .value
+                .as_str()
+                .map_or_else(|| first.value.to_string(), str::to_owned);
+            let why = constraint(&first.rule);
+            let message = format!("Value ({value}) for parameter {name} is invalid. {why}");
+            AwsError::new("InvalidParameterValue", message)
         }
         "s3" | "s3control" if first.path.contains('.') || first.rule == Rule::Required => {
             AwsError::new("MalformedXML", MALFORMED_XML)
@@ -174,6 +199,10 @@ pub fn unknown_operation(model: &Model, name: &str) -> AwsError {
             );
             AwsError::new("InvalidAction", message)
         }
+        Protocol::Ec2 => AwsError::new(
+            "InvalidAction",
+            format!("The action {name} is not valid for this web service."),
+        ),
         Protocol::RestXml => AwsError::new(
             "NotImplemented",
             "A header or query you provided implies functionality that is not implemented.",
@@ -190,7 +219,7 @@ pub fn internal_failure(model: &Model) -> AwsError {
         ("securityhub", _) => "InternalException",
         ("account", _) => "InternalServerException",
         ("iam", _) => "ServiceFailure",
-        (_, Protocol::RestXml) => "InternalError",
+        (_, Protocol::RestXml | Protocol::Ec2) => "InternalError",
         _ => "InternalFailure",
     };
     AwsError::new(code, "We encountered an internal error. Please try again.").status(500)
@@ -205,6 +234,13 @@ pub fn access_denied(model: &Model, message: impl Into<String>) -> AwsError {
         Protocol::Json => AwsError::new("AccessDeniedException", message),
         Protocol::RestJson => AwsError::new("AccessDeniedException", message).status(403),
         Protocol::Query | Protocol::RestXml => AwsError::new("AccessDenied", message).status(403),
+        Protocol::Ec2 => {
+            let message = format!(
+                "You are not authorized to perform this operation. {}",
+                message.into()
+            );
+            AwsError::new("UnauthorizedOperation", message).status(403)
+        }
     }
 }
 
@@ -263,6 +299,7 @@ pub fn bad_credentials(model: &Model, what: Credentials) -> AwsError {
         Protocol::Json => AwsError::new(json, message),
         Protocol::RestJson => AwsError::new(json, message).status(403),
         Protocol::Query => AwsError::new(query, message).status(403),
+        Protocol::Ec2 => bad_ec2_credentials(what),
         Protocol::RestXml => {
             // S3 alone answers 400 to an expired token.
             AwsError::new(s3, message).status(if what == Credentials::Expired {
@@ -271,5 +308,27 @@ pub fn bad_credentials(model: &Model, what: Credentials) -> AwsError {
                 403
             })
         }
+    }
+}
+
+/// EC2 says little: one code for a key, a token or a signature that is wrong ("Error codes for the Amazon EC2 API").
+fn bad_ec2_credentials(what: Credentials) -> AwsError {
+    match what {
+        Credentials::Missing => AwsError::new(
+            "MissingAuthenticationToken",
+            "The request must contain valid credentials.",
+        )
+        .status(403),
+        Credentials::Unknown | Credentials::BadSignature => AwsError::new(
+            "AuthFailure",
+            "AWS was not able to validate the provided access credentials",
+        )
+        .status(401),
+        Credentials::Expired => AwsError::new("RequestExpired", "Request has expired."),
+        Credentials::AccountInactive => AwsError::new(
+            "OptInRequired",
+            "You are not subscribed to this service. Please go to http://aws.amazon.com to subscribe.",
+        )
+        .status(401),
     }
 }

@@ -19,6 +19,8 @@ pub enum Protocol {
     RestJson,
     /// A form with `Action`, answered in XML.
     Query,
+    /// EC2's dialect of Query: other names, no wrapper around the output, errors of its own form.
+    Ec2,
     RestXml,
 }
 
@@ -204,7 +206,7 @@ const fn source(service: &'static str, json: &'static str) -> Source {
     }
 }
 
-static SOURCES: [Source; 13] = [
+static SOURCES: [Source; 14] = [
     source(
         "access-analyzer",
         include_str!("../../models/accessanalyzer.json"),
@@ -212,6 +214,7 @@ static SOURCES: [Source; 13] = [
     source("account", include_str!("../../models/account.json")),
     source("cloudtrail", include_str!("../../models/cloudtrail.json")),
     source("config", include_str!("../../models/config.json")),
+    source("ec2", include_str!("../../models/ec2.json")),
     source("events", include_str!("../../models/events.json")),
     source("guardduty", include_str!("../../models/guardduty.json")),
     source("iam", include_str!("../../models/iam.json")),

@@ -127,6 +127,7 @@ pub(super) fn parse(service: &'static str, json: &str) -> Model {
             "json" => Protocol::Json,
             "rest-json" => Protocol::RestJson,
             "query" => Protocol::Query,
+            "ec2" => Protocol::Ec2,
             _ => Protocol::RestXml,
         },
         json_version: raw.metadata.json_version,

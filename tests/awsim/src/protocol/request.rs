@@ -56,7 +56,7 @@ pub fn operation<'a>(model: &'a Model, request: &Request) -> Result<&'a Operatio
             name.and_then(|name| model.operation(name))
                 .ok_or_else(|| target.to_owned())
         }
-        Protocol::Query => {
+        Protocol::Query | Protocol::Ec2 => {
             let form = request.form();
             let action = form.get("Action").map_or("", String::as_str);
             let known = form
@@ -81,6 +81,13 @@ pub fn decode(model: &Model, operation: &Operation, request: &Request) -> Result
                 .map(Value::Object),
         },
         Protocol::Query => form::input_of(model, operation.input, &request.form()),
+        Protocol::Ec2 => {
+            let form = request.form();
+            if let Some(name) = form::unknown_parameter(model, operation.input, &form) {
+                return Err(error::unknown_parameter(name));
+            }
+            form::input_of(model, operation.input, &form)
+        }
         Protocol::RestJson | Protocol::RestXml => rest::decode(model, operation, request),
     };
     decoded.map_err(|what| error::malformed(model, &what))

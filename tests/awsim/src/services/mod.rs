@@ -10,6 +10,7 @@ pub mod accessanalyzer;
 pub mod account;
 pub mod cloudtrail;
 pub mod config;
+pub mod ec2;
 pub mod events;
 pub mod guardduty;
 pub mod iam;
@@ -37,6 +38,7 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "account" => account::answer(world, call),
         "cloudtrail" => cloudtrail::answer(world, call),
         "config" => config::answer(world, call),
+        "ec2" => ec2::answer(world, call),
         "events" => events::answer(world, call),
         "guardduty" => guardduty::answer(world, call),
         "iam" => iam::answer(world, call),
@@ -56,6 +58,7 @@ pub fn resource(world: &World, call: &Call<'_>) -> String {
         "access-analyzer" => accessanalyzer::resource(call),
         "account" => account::resource(world, call),
         "cloudtrail" => cloudtrail::resource(world, call),
+        "ec2" => ec2::resource(call),
         "events" => events::resource(call),
         "guardduty" => guardduty::resource(call),
         "iam" => iam::resource(world, call),
@@ -92,6 +95,7 @@ fn disturb(world: &mut World, request: &Value, now: Timestamp) -> Result<Value, 
         "account" => account::tamper(world, request),
         "cloudtrail" => cloudtrail::tamper(world, request, now),
         "config" => config::tamper(world, request, now),
+        "ec2" => ec2::tamper(world, request, now),
         "guardduty" => guardduty::tamper(world, request, now),
         "iam" => iam::tamper(world, request, now),
         "organizations" => organizations::tamper(world, request, now),
