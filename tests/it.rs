@@ -1,6 +1,7 @@
 //! Every integration test, in one program: one thing to link, and the tests run side by side.
 
 mod crash;
+mod default_vpc;
 mod drift;
 mod events;
 mod faults;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use landfall_controls::aws::Aws;
 use landfall_controls::cloud::Errand;
-use landfall_controls::control::{AnyControl, Look};
+use landfall_controls::control::{AnyControl, Look, PlannedChange};
 use landfall_controls::error::CloudError;
 use landfall_controls::session::Session;
 use landfall_controls::{organizational_units, registry, vending};
@@ -196,6 +196,16 @@ impl Stage {
             }
         }
         Ok(look.changes.len())
+    }
+
+    /// Takes one step that was planned before.
+    pub async fn apply(
+        &self,
+        control: &dyn AnyControl,
+        region: &Region,
+        change: &PlannedChange,
+    ) -> Result<(), CloudError> {
+        control.apply(&self.session(control, region), change).await
     }
 
     pub async fn look(

@@ -97,12 +97,12 @@ impl World {
         by_operation
     }
 
-    /// Disturbs the simulated AWS behind Landfall's back: see `/_awsim/tamper`.
-    pub fn tamper(&self, request: &serde_json::Value) {
+    /// Disturbs the simulated AWS behind Landfall's back: see `/_awsim/tamper`. What it answers is the action's.
+    pub fn tamper(&self, request: &serde_json::Value) -> serde_json::Value {
         let shared = self.sim.shared();
         let now = shared.clock.now();
         awsim::services::tamper(&mut shared.world(), request, now)
-            .unwrap_or_else(|error| panic!("tamper {request}: {error}"));
+            .unwrap_or_else(|error| panic!("tamper {request}: {error}"))
     }
 
     /// What must hold after every test: awsim built all that was asked of it, and made no mistake of its own.

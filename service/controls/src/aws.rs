@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, debug_span};
 
+use crate::ec2::Ec2;
 use crate::error::CloudError;
 use crate::limiter::Limiter;
 
@@ -98,6 +99,11 @@ impl Aws {
         s3control: aws_sdk_s3control,
         securityhub: aws_sdk_securityhub,
         sqs: aws_sdk_sqs,
+    }
+
+    /// EC2 has a client of our own: see its module.
+    pub(crate) fn ec2(&self) -> Ec2<'_> {
+        Ec2::new(self, &self.config)
     }
 
     /// Organizations answers in us-east-1 alone, and an endpoint that is set by hand does not say so.

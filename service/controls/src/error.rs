@@ -10,6 +10,9 @@ use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 
 use crate::account_regions;
 
+/// Where an error's metadata holds the request's id, as the SDK has it.
+pub(crate) const REQUEST_ID: &str = "aws_request_id";
+
 /// A call that AWS did not do as asked, or that Landfall did not send.
 #[derive(Debug, thiserror::Error)]
 pub struct CloudError {
@@ -70,6 +73,7 @@ impl CloudError {
                     .iter()
                     .find_map(|name| response.headers().get(*name))
             })
+            .or_else(|| error.meta().extra(REQUEST_ID))
             .map(str::to_owned);
         let code = error.code().map(str::to_owned);
         let message = match (error.message(), &error) {
@@ -201,6 +205,8 @@ pub fn classify(code: &str, status: u16, young: bool) -> CloudErrorKind {
         | "SignatureDoesNotMatch"
         | "ExpiredToken"
         | "ExpiredTokenException"
+        | "RequestExpired"
+        | "Blocked"
         | "MissingAuthenticationToken"
         | "AuthFailure"
         | "SubscriptionRequiredException"
@@ -220,6 +226,7 @@ pub fn classify(code: &str, status: u16, young: bool) -> CloudErrorKind {
         | "NoAvailableDeliveryChannelException"
         | "PolicyTypeNotEnabledException"
         | "OrganizationAccessDeniedException"
+        | "PendingVerification"
         | "InvalidRoleException" => NotReady,
 
         "ConcurrentModificationException"
@@ -308,6 +315,10 @@ mod tests {
             ),
             ("AccountNotFoundException", 400, Gone, Gone),
             ("ServiceException", 400, Unavailable, Unavailable),
+            ("UnauthorizedOperation", 403, AccessDenied, NotReady),
+            ("AuthFailure", 401, AccessDenied, NotReady),
+            ("PendingVerification", 400, NotReady, NotReady),
+            ("RequestLimitExceeded", 503, Throttled, Throttled),
             ("", 503, Unavailable, Unavailable),
             ("", 429, Throttled, Throttled),
             ("SomethingNew", 403, AccessDenied, NotReady),

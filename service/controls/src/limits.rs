@@ -1,6 +1,6 @@
 //! How often AWS lets itself be called.
 //!
-//! Sources: Organizations quotas ("Throttling limits"), the Account Management, GuardDuty, Security Hub, Config, CloudTrail, IAM and STS
+//! Sources: Organizations quotas ("Throttling limits"), the Account Management, EC2, GuardDuty, Security Hub, Config, CloudTrail, IAM and STS
 //! quota pages. Where AWS publishes nothing the figure is cautious; a throttled answer slows its bucket down anyway.
 
 /// Calls a second, and calls at once after a rest.
@@ -60,6 +60,9 @@ pub fn bucket(action: &'static str) -> (&'static str, Rate) {
             "cloudtrail" => ("cloudtrail-write", rate(1.0, 1.0)),
             "config" if is_read(other) => ("config-read", rate(10.0, 20.0)),
             "config" => ("config-write", rate(5.0, 10.0)),
+            // Each action has a bucket of its own ("Request throttling for the Amazon EC2 API").
+            "ec2" if is_read(other) => (other, rate(20.0, 100.0)),
+            "ec2" => (other, rate(5.0, 50.0)),
             "guardduty" if is_read(other) => ("guardduty-read", rate(20.0, 30.0)),
             "guardduty" => ("guardduty-write", rate(10.0, 15.0)),
             "securityhub" if other == "securityhub:BatchEnableStandards" => {

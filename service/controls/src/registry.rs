@@ -17,6 +17,11 @@ use crate::cloudtrail_trail::CloudTrailTrail;
 use crate::config_aggregator::ConfigAggregator;
 use crate::config_recorder::ConfigRecorder;
 use crate::control::{AnyControl, erase};
+use crate::ec2_default_vpc::Ec2DefaultVpc;
+use crate::ec2_ebs_encryption::Ec2EbsEncryption;
+use crate::ec2_image_block_public_access::Ec2ImageBlockPublicAccess;
+use crate::ec2_instance_metadata_defaults::Ec2InstanceMetadataDefaults;
+use crate::ec2_snapshot_block_public_access::Ec2SnapshotBlockPublicAccess;
 use crate::guardduty_detector::GuardDutyDetector;
 use crate::guardduty_membership::GuardDutyMembership;
 use crate::guardduty_organization::GuardDutyOrganization;
@@ -50,6 +55,11 @@ pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
             erase::<CloudTrailTrail>(),
             erase::<ConfigAggregator>(),
             erase::<ConfigRecorder>(),
+            erase::<Ec2DefaultVpc>(),
+            erase::<Ec2EbsEncryption>(),
+            erase::<Ec2ImageBlockPublicAccess>(),
+            erase::<Ec2InstanceMetadataDefaults>(),
+            erase::<Ec2SnapshotBlockPublicAccess>(),
             erase::<GuardDutyDetector>(),
             erase::<GuardDutyMembership>(),
             erase::<GuardDutyOrganization>(),

@@ -142,7 +142,7 @@ fn a_default_vpc_goes_piece_by_piece() {
         refused(&mut scene, "DetachInternetGateway", attachment.clone()),
         "Gateway.NotAttached"
     );
-    ask(&mut scene, "DeleteInternetGateway", the_gateway.clone()).unwrap();
+    ask(&mut scene, "DeleteInternetGateway", the_gateway).unwrap();
     for operation in ["DetachInternetGateway", "DeleteInternetGateway"] {
         assert_eq!(
             refused(&mut scene, operation, attachment.clone()),
