@@ -1,6 +1,11 @@
 //! The organization's members, as Organizations tells of them.
 
+use std::error::Error as _;
+
+use aws_sdk_organizations::operation::close_account::CloseAccountError;
 use aws_sdk_organizations::types::Account;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use landfall_model::aws_state::AwsState;
 use landfall_model::ids::{AccountId, Email};
 
@@ -9,6 +14,7 @@ use crate::error::{CloudError, absent};
 
 pub const LIST: &str = "organizations:ListAccounts";
 pub const DESCRIBE: &str = "organizations:DescribeAccount";
+pub const CLOSE: &str = "organizations:CloseAccount";
 
 /// A member of the organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,4 +78,62 @@ pub async fn describe(aws: &Aws, account: &AccountId) -> Result<Option<Member>, 
         .await;
     let answer = absent(answer, &["AccountNotFoundException"])?;
     Ok(answer.and_then(|answer| answer.account).and_then(member))
+}
+
+/// What AWS said to a closure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closure {
+    /// It is under way, by this call or by another.
+    Begun,
+    /// It was done before.
+    Done,
+    /// Not now: AWS has closed, or is closing, as many as it lets the organization. The word is AWS's.
+    Wait(&'static str),
+}
+
+/// AWS's words for *not now*: thirty days' quota, and closures under way (Organizations API, `CloseAccount`).
+pub const OVER_QUOTA: &str = "CLOSE_ACCOUNT_QUOTA_EXCEEDED";
+pub const OVER_LIMIT: &str = "CLOSE_ACCOUNT_REQUESTS_LIMIT_EXCEEDED";
+
+/// Closes an account. For 90 days AWS Support can open it again; its root e-mail stays taken.
+pub async fn close(aws: &Aws, account: &AccountId) -> Result<Closure, CloudError> {
+    let organizations = aws.organizations();
+    let answer = aws
+        .call(CLOSE, || {
+            organizations
+                .close_account()
+                .account_id(account.as_str())
+                .send()
+        })
+        .await;
+    let error = match answer {
+        Ok(_) => return Ok(Closure::Begun),
+        Err(error) => error,
+    };
+    let reason = reason(&error);
+    for word in [OVER_QUOTA, OVER_LIMIT] {
+        if reason.as_deref() == Some(word) || error.says(word) {
+            return Ok(Closure::Wait(word));
+        }
+    }
+    if error.is(&["AccountAlreadyClosedException"]) {
+        Ok(Closure::Done)
+    } else if error.is(&["ConflictException"]) {
+        Ok(Closure::Begun)
+    } else {
+        Err(error)
+    }
+}
+
+/// The `Reason` of a constraint that stands in the way, which AWS's message does not always repeat.
+fn reason(error: &CloudError) -> Option<String> {
+    let refused = error
+        .source()?
+        .downcast_ref::<SdkError<CloseAccountError, HttpResponse>>()?;
+    match refused.as_service_error()? {
+        CloseAccountError::ConstraintViolationException(violation) => {
+            Some(violation.reason()?.as_str().to_owned())
+        }
+        _ => None,
+    }
 }

@@ -12,6 +12,7 @@ use landfall_model::ids::{AccountId, Email, OuPath};
 
 use crate::aws::Aws;
 use crate::error::{CloudError, absent, done_already};
+use crate::members;
 use crate::organizational_units::{self, UnitIds};
 
 const CREATE: &str = "organizations:CreateAccount";
@@ -41,6 +42,8 @@ pub const ACTIONS: &[&str] = &[
     LIST_CHILDREN,
     MOVE,
     organizational_units::LIST,
+    members::DESCRIBE,
+    members::CLOSE,
 ];
 
 /// The part of them that finds and changes an account's place.

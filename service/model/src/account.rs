@@ -7,6 +7,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::aws_state::AwsState;
+use crate::closure::ClosurePace;
 use crate::cloud_error::Help;
 use crate::creation::{Creation, CreationPace, FailureAction, Sighting};
 use crate::ids::{AccountId, OuPath};
@@ -115,6 +117,13 @@ pub struct Facts {
     pub wanted: Option<OuPath>,
     /// Whether every cell of the account is as the present baseline wants it, or its deviation is accepted.
     pub all_settled: bool,
+    /// What Organizations says of the account, where it was asked.
+    pub aws_state: AwsState,
+    /// Where closed accounts go.
+    pub suspended: Option<OuPath>,
+    /// Whether somebody asked for the account's closure and another agreed.
+    pub closure_agreed: bool,
+    pub closure_pace: ClosurePace,
 }
 
 /// The one thing to do now.
@@ -134,6 +143,10 @@ pub enum Step {
     },
     /// Bring every cell in sync.
     Reconcile,
+    /// Leave the account alone, and see later whether that has changed.
+    Rest,
+    /// As soon as AWS lets us: call `CloseAccount`.
+    Close,
     Fail(Failure),
     /// Forget the former attempt and begin the creation anew.
     Restart {
@@ -145,6 +158,11 @@ pub enum Step {
 /// What to do next with an account in `phase`.
 pub fn next(phase: Phase, facts: &Facts, now: Timestamp) -> Step {
     match phase {
+        Phase::Placing | Phase::Baselining | Phase::Governed
+            if !facts.aws_state.is_looked_after() =>
+        {
+            left_alone(facts.aws_state)
+        }
         Phase::Requested if facts.needs_approval => Step::Enter(Phase::AwaitingApproval),
         Phase::Requested => Step::Enter(Phase::Creating),
         Phase::AwaitingApproval => Step::AwaitDecision,
@@ -168,7 +186,46 @@ pub fn next(phase: Phase, facts: &Facts, now: Timestamp) -> Step {
             _ => Step::Enter(Phase::Governed),
         },
         Phase::Governed => Step::Reconcile,
-        Phase::Closing | Phase::Closed | Phase::Rejected | Phase::Failed => Step::AwaitDecision,
+        Phase::Closing => next_in_closure(facts, now),
+        // AWS Support opened it again.
+        Phase::Closed if facts.aws_state == AwsState::Active => Step::Enter(Phase::Placing),
+        Phase::Closed | Phase::Rejected | Phase::Failed => Step::AwaitDecision,
+    }
+}
+
+/// What becomes of an account that does not answer, or soon will not. Whoever closes one behind Landfall's back is met
+/// where Landfall's own closures go on.
+fn left_alone(state: AwsState) -> Step {
+    match state {
+        AwsState::Active | AwsState::PendingActivation | AwsState::Suspended | AwsState::Left => {
+            Step::Rest
+        }
+        AwsState::PendingClosure | AwsState::Closed => Step::Enter(Phase::Closing),
+    }
+}
+
+/// First out of the way of people, then closed. What was not agreed to is never closed: an account whose closure by
+/// somebody else did not come about goes back to where accounts are placed.
+fn next_in_closure(facts: &Facts, now: Timestamp) -> Step {
+    let out_of_the_way = match &facts.suspended {
+        Some(suspended) if facts.parent.as_ref() != Some(suspended) => Some(Step::Move {
+            from: facts.parent.clone(),
+            to: suspended.clone(),
+        }),
+        _ => None,
+    };
+    match facts.aws_state {
+        AwsState::Active | AwsState::PendingActivation | AwsState::Suspended
+            if !facts.closure_agreed =>
+        {
+            Step::Enter(Phase::Placing)
+        }
+        AwsState::Active | AwsState::PendingActivation | AwsState::Suspended => {
+            out_of_the_way.unwrap_or(Step::Close)
+        }
+        AwsState::PendingClosure => Step::LookAgain(now + facts.closure_pace.poll),
+        AwsState::Closed => out_of_the_way.unwrap_or(Step::Enter(Phase::Closed)),
+        AwsState::Left => Step::Enter(Phase::Closed),
     }
 }
 
@@ -330,6 +387,70 @@ mod tests {
             next(Phase::Placing, &facts, at(0)),
             Step::Enter(Phase::Baselining),
             "what is in place already is not moved out"
+        );
+    }
+
+    #[test]
+    fn an_account_that_does_not_answer_is_left_alone() {
+        for phase in [Phase::Placing, Phase::Baselining, Phase::Governed] {
+            for (aws_state, expected) in [
+                (AwsState::Suspended, Step::Rest),
+                (AwsState::Left, Step::Rest),
+                (AwsState::PendingClosure, Step::Enter(Phase::Closing)),
+                (AwsState::Closed, Step::Enter(Phase::Closing)),
+            ] {
+                let facts = Facts {
+                    aws_state,
+                    ..Facts::default()
+                };
+                assert_eq!(
+                    next(phase, &facts, at(0)),
+                    expected,
+                    "{phase:?} {aws_state:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_account_is_closed_only_where_two_agreed() {
+        let mut facts = Facts {
+            suspended: ou("Suspended"),
+            parent: ou("Applications/Sandbox"),
+            ..Facts::default()
+        };
+        assert_eq!(
+            next(Phase::Closing, &facts, at(0)),
+            Step::Enter(Phase::Placing),
+            "nobody agreed to this"
+        );
+        facts.closure_agreed = true;
+        let to = "Suspended".parse().unwrap();
+        assert_eq!(
+            next(Phase::Closing, &facts, at(0)),
+            Step::Move {
+                from: ou("Applications/Sandbox"),
+                to
+            }
+        );
+        facts.parent = ou("Suspended");
+        assert_eq!(next(Phase::Closing, &facts, at(0)), Step::Close);
+        facts.aws_state = AwsState::PendingClosure;
+        assert!(matches!(
+            next(Phase::Closing, &facts, at(0)),
+            Step::LookAgain(_)
+        ));
+        facts.aws_state = AwsState::Closed;
+        assert_eq!(
+            next(Phase::Closing, &facts, at(0)),
+            Step::Enter(Phase::Closed)
+        );
+        assert_eq!(next(Phase::Closed, &facts, at(0)), Step::AwaitDecision);
+        facts.aws_state = AwsState::Active;
+        assert_eq!(
+            next(Phase::Closed, &facts, at(0)),
+            Step::Enter(Phase::Placing),
+            "AWS Support opened it again"
         );
     }
 

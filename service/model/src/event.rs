@@ -37,6 +37,12 @@ pub enum EventKind {
     Pinned,
     /// A rollout began, moved on, or ended.
     Rollout,
+    /// Somebody wants an account in another OU.
+    MoveAsked,
+    /// Somebody wants an account closed.
+    CloseAsked,
+    /// Organizations says something else of an account than before.
+    AwsStateChanged,
 }
 
 impl EventKind {
@@ -63,6 +69,9 @@ impl EventKind {
             EventKind::WaiverRevoked => "waiver_revoked",
             EventKind::Pinned => "pinned",
             EventKind::Rollout => "rollout",
+            EventKind::MoveAsked => "move_asked",
+            EventKind::CloseAsked => "close_asked",
+            EventKind::AwsStateChanged => "aws_state_changed",
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod asset;
 pub mod aws_state;
 pub mod baseline;
 pub mod cell;
+pub mod closure;
 pub mod cloud_error;
 pub mod cloud_event;
 pub mod concern;

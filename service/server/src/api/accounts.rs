@@ -6,6 +6,7 @@ use axum::Json as Reply;
 use axum::extract::State;
 use jiff::Timestamp;
 use landfall_model::account::Phase;
+use landfall_model::aws_state::AwsState;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -56,6 +57,17 @@ pub struct Account {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub governed_at: Option<Timestamp>,
+    /// What AWS says of it: `active`, `pending_activation`, `suspended`, `pending_closure`, `closed`, or `left` when it is
+    /// not a member of the organization any more. Landfall looks after active accounts.
+    #[schema(value_type = String, example = "active")]
+    #[serde(default)]
+    pub aws_state: AwsState,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aws_state_since: Option<Timestamp>,
+    /// Whether it was there before Landfall was asked for it.
+    #[serde(default)]
+    pub enrolled: bool,
     #[serde(flatten)]
     pub standing: Standing,
 }
@@ -77,6 +89,9 @@ impl Account {
             tags: account.request.tags,
             purpose: account.purpose,
             governed_at: account.governed_at,
+            aws_state: account.aws_state,
+            aws_state_since: account.aws_state_since,
+            enrolled: account.enrolled,
             standing,
         })
     }
@@ -181,14 +196,7 @@ async fn show(
 
 async fn state(api: &Api, account_id: &str) -> Result<AccountState, Problem> {
     let account = api.account_by_number(account_id).await?;
-    let counts = api.store.account_cell_counts(account.id).await?;
-    let standing = api.standing(&account).await?;
-    let pinned = api.store.pins(&[account.target()]).await?;
-    Ok(AccountState {
-        account: Account::new(account, standing).ok_or_else(|| no_account(account_id))?,
-        baseline: pinned.into_values().next().map(BaselineRevision::from),
-        cells: by_status(counts),
-    })
+    api.account_state(account).await
 }
 
 /// Every status has a number, so that a reader need not know which there are.
@@ -255,6 +263,23 @@ async fn resume(
 }
 
 impl Api {
+    /// An account as callers see it alone.
+    pub(super) async fn account_state(
+        &self,
+        account: store::Account,
+    ) -> Result<AccountState, Problem> {
+        let id = account.id;
+        let counts = self.store.account_cell_counts(id).await?;
+        let standing = self.standing(&account).await?;
+        let pinned = self.store.pins(&[account.target()]).await?;
+        let account = Account::new(account, standing);
+        Ok(AccountState {
+            account: account.ok_or_else(|| no_account(&id.to_string()))?,
+            baseline: pinned.into_values().next().map(BaselineRevision::from),
+            cells: by_status(counts),
+        })
+    }
+
     /// An account by AWS's number, or the problem that there is none.
     pub(super) async fn account_by_number(&self, number: &str) -> Result<store::Account, Problem> {
         let id = number.parse().map_err(|error| {
@@ -265,6 +290,6 @@ impl Api {
     }
 }
 
-fn no_account(number: &str) -> Problem {
+pub(super) fn no_account(number: &str) -> Problem {
     Problem::not_found(format_args!("account {number}"))
 }

@@ -36,6 +36,7 @@ pub mod drift;
 pub mod events;
 pub mod extract;
 mod idempotency;
+pub mod life;
 pub mod observe;
 mod operations;
 pub mod organization;
@@ -156,6 +157,7 @@ fn versioned() -> OpenApiRouter<Api> {
         decisions::router(),
         events::router(),
         accounts::router(),
+        life::router(),
         cells::router(),
         drift::router(),
         waivers::router(),

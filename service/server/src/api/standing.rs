@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::Api;
 use super::cells::CellError;
 use super::problem::Problem;
-use crate::store::{Account, Pause, Target};
+use crate::store::{self, Account, Pause, Target, WishAction};
 
 /// When an account is looked at next, and what keeps it from getting on as a whole.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -27,6 +27,44 @@ pub struct Standing {
     /// Why nobody works on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Paused>,
+    /// What somebody wants done with it, and is not done yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wish: Option<Wish>,
+}
+
+/// What somebody wants done with an account: it waits for approval, or for AWS.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Wish {
+    /// `move` or `close`.
+    #[schema(value_type = String, example = "close")]
+    pub action: WishAction,
+    /// Where to move it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organizational_unit: Option<String>,
+    pub reason: String,
+    pub asked_by: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub asked_at: Timestamp,
+    /// Absent while it waits for approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<String>,
+    /// What AWS makes it wait for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+}
+
+impl From<store::Wish> for Wish {
+    fn from(wish: store::Wish) -> Self {
+        Wish {
+            action: wish.action,
+            organizational_unit: wish.organizational_unit.map(String::from),
+            reason: wish.reason,
+            asked_by: wish.asked_by,
+            asked_at: wish.asked_at,
+            approved_by: wish.agreed.map(|(by, _)| by),
+            waits_for: wish.waits_for,
+        }
+    }
 }
 
 /// Why nobody works on an account.
@@ -54,6 +92,7 @@ impl From<Target> for Standing {
             due_at: Some(target.due_at),
             last_error: target.last_error.map(CellError::from),
             paused: target.paused.map(Paused::from),
+            wish: None,
         }
     }
 }
@@ -61,7 +100,11 @@ impl From<Target> for Standing {
 impl Api {
     pub(super) async fn standing(&self, account: &Account) -> Result<Standing, Problem> {
         let target = self.store.target(account.target()).await?;
-        Ok(target.map(Standing::from).unwrap_or_default())
+        let wish = self.store.wish(account.id).await?;
+        Ok(Standing {
+            wish: wish.map(Wish::from),
+            ..target.map(Standing::from).unwrap_or_default()
+        })
     }
 
     /// Those of a page of accounts, by request.
@@ -73,12 +116,18 @@ impl Api {
             .store
             .targets(accounts.iter().map(Account::target))
             .await?;
-        Ok(targets
+        let mut standings: BTreeMap<Uuid, Standing> = targets
             .into_iter()
             .filter_map(|target| match target.id {
                 TargetId::Account(id) => Some((id, target.into())),
                 TargetId::Organization => None,
             })
-            .collect())
+            .collect();
+        let wishes = self.store.wishes(accounts.iter().map(|a| a.id)).await?;
+        for wish in wishes {
+            let account = wish.account;
+            standings.entry(account).or_default().wish = Some(wish.into());
+        }
+        Ok(standings)
     }
 }

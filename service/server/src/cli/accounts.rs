@@ -1,9 +1,10 @@
-//! `landfall account`: look at accounts and their cells, repair, pause and resume them.
+//! `landfall account`: look at accounts and their cells; repair, pause, move and close them.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use landfall_model::aws_state::AwsState;
 use landfall_model::ids::AccountId;
 use serde_json::json;
 
@@ -43,6 +44,37 @@ enum Verb {
     },
     /// Let Landfall look after an account again.
     Resume { account_id: AccountId },
+    /// Move an account into another OU; it gets the baseline and the policies of that OU.
+    Move {
+        account_id: AccountId,
+        /// Where to, `Applications/Production`.
+        #[arg(long = "ou", value_name = "PATH")]
+        organizational_unit: String,
+        /// Why, for the history.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Close an account, once another person approved it.
+    Close {
+        account_id: AccountId,
+        /// Why, for the history and for whoever has to approve it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Agree to what somebody else wants done with an account: its move, its closure.
+    Approve(Decide),
+    /// Turn down what somebody wants done with an account.
+    Reject(Decide),
+    /// Take back what you wanted done with an account.
+    Cancel(Decide),
+}
+
+#[derive(Debug, Args)]
+struct Decide {
+    account_id: AccountId,
+    /// Why, for the history.
+    #[arg(long, default_value = "")]
+    reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +142,23 @@ pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
             let path = path(["accounts", account_id.as_str(), "resume"]);
             show(&client, client.post(&path, &json!({})).await?)?;
         }
+        Verb::Move {
+            account_id,
+            organizational_unit,
+            reason,
+        } => {
+            let path = path(["accounts", account_id.as_str(), "move"]);
+            let form = json!({ "organizational_unit": organizational_unit, "reason": reason });
+            show(&client, client.post(&path, &form).await?)?;
+        }
+        Verb::Close { account_id, reason } => {
+            let path = path(["accounts", account_id.as_str(), "close"]);
+            let form = json!({ "reason": reason });
+            show(&client, client.post(&path, &form).await?)?;
+        }
+        Verb::Approve(decide) => decision(&client, &decide, "approve").await?,
+        Verb::Reject(decide) => decision(&client, &decide, "reject").await?,
+        Verb::Cancel(decide) => decision(&client, &decide, "cancel").await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -141,6 +190,13 @@ async fn repair(client: &Client, wanted: Repair) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn decision(client: &Client, decide: &Decide, verb: &str) -> anyhow::Result<()> {
+    let path = path(["accounts", decide.account_id.as_str(), verb]);
+    let form = json!({ "reason": decide.reason });
+    show(client, client.post(&path, &form).await?)?;
+    Ok(())
+}
+
 async fn list(client: &Client, filter: List) -> anyhow::Result<()> {
     let parameters = query([
         ("phase", filter.phase),
@@ -156,14 +212,16 @@ async fn list(client: &Client, filter: List) -> anyhow::Result<()> {
         out::line("There are no such accounts.")?;
     } else {
         out::table(
-            ["ACCOUNT", "NAME", "OU", "OWNER", "PHASE"],
+            ["ACCOUNT", "NAME", "OU", "OWNER", "PHASE", ""],
             accounts.into_iter().map(|account| {
+                let remarks = standing::remarks(&account);
                 [
                     account.account_id,
                     account.name,
                     account.organizational_unit,
                     account.owner_email,
                     account.phase.name().to_owned(),
+                    remarks,
                 ]
             }),
         )?;
@@ -200,6 +258,14 @@ fn show(client: &Client, state: AccountState) -> std::io::Result<()> {
     ];
     if let Some(BaselineRevision { name, revision }) = baseline {
         fields.push(("baseline", format!("{name} at {revision}")));
+    }
+    if account.aws_state != AwsState::Active {
+        let since = account
+            .aws_state_since
+            .map(|at| format!(" Since {at:.0}."))
+            .unwrap_or_default();
+        let what = format!("{}{since}", account.aws_state.sentence());
+        fields.push(("in AWS", what));
     }
     fields.extend(standing::fields(&account.standing, SystemClock.now()));
     out::fields(&fields)

@@ -36,7 +36,7 @@ pub enum Command {
     Doctor(DoctorSettings),
     /// Ask for accounts, follow and decide on requests.
     Request(requests::RequestCommand),
-    /// Look at accounts and their cells, repair, pause and resume them.
+    /// Look at accounts and their cells; repair, pause, move and close them.
     Account(accounts::AccountCommand),
     /// What differs from its baseline now.
     Drift(drift::DriftCommand),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use landfall_controls::cloud::{Access, Cloud};
+use landfall_model::closure::ClosurePace;
 use landfall_model::creation::CreationPace;
 use landfall_model::landing_zone::LandingZone;
 use secrecy::{ExposeSecret, SecretString};
@@ -74,6 +75,7 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         engine::Settings {
             lease: settings.lease,
             pace: CreationPace::AWS.hastened(settings.aws_time_scale),
+            closure_pace: ClosurePace::AWS.hastened(settings.aws_time_scale),
             ..engine::Settings::default()
         },
         Uuid::now_v7(),

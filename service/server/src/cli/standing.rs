@@ -1,10 +1,12 @@
 //! What keeps an account from getting on, for people: what failed, who can help, what to do, when the next try is.
 
 use jiff::Timestamp;
+use landfall_model::aws_state::AwsState;
 use landfall_model::cloud_error::Help;
 
+use crate::api::accounts::Account;
 use crate::api::cells::CellError;
-use crate::api::standing::Standing;
+use crate::api::standing::{Standing, Wish};
 
 /// As named values below those of an account or a request; none when nothing is in the way.
 pub(super) fn fields(standing: &Standing, now: Timestamp) -> Vec<(&'static str, String)> {
@@ -16,6 +18,24 @@ pub(super) fn fields(standing: &Standing, now: Timestamp) -> Vec<(&'static str, 
         );
         fields.push(("PAUSED", why));
     }
+    if let Some(wish) = &standing.wish {
+        let to = wish
+            .organizational_unit
+            .as_ref()
+            .map(|unit| format!(" to {unit}"))
+            .unwrap_or_default();
+        fields.push((
+            "wanted",
+            format!(
+                "{}{to}, asked by {} at {:.0}: {}",
+                wish.action.name(),
+                wish.asked_by,
+                wish.asked_at,
+                wish.reason
+            ),
+        ));
+        fields.push(("waits for", waits_for(wish)));
+    }
     if let Some(error) = &standing.last_error {
         fields.push(("stopped", what(error)));
         fields.push(("who can help", who(error.who_can_help).to_owned()));
@@ -23,6 +43,40 @@ pub(super) fn fields(standing: &Standing, now: Timestamp) -> Vec<(&'static str, 
         fields.push(("next try", next_try(standing, now)));
     }
     fields
+}
+
+fn waits_for(wish: &Wish) -> String {
+    match (&wish.approved_by, &wish.waits_for) {
+        (None, _) => "another person's approval".to_owned(),
+        (Some(by), None) => format!("Landfall; approved by {by}"),
+        (Some(by), Some(what)) => format!("{what}; approved by {by}"),
+    }
+}
+
+/// What a list says about an account beside its phase: what people would miss otherwise.
+pub(super) fn remarks(account: &Account) -> String {
+    let standing = &account.standing;
+    let mut remarks = Vec::new();
+    if let Some(paused) = &standing.paused {
+        remarks.push(format!("PAUSED by {}: {}", paused.by, paused.reason));
+    }
+    if account.aws_state != AwsState::Active {
+        remarks.push(format!(
+            "{} in AWS",
+            account.aws_state.name().replace('_', " ")
+        ));
+    }
+    if let Some(wish) = &standing.wish {
+        let word = match wish.approved_by {
+            None => "waits for approval",
+            Some(_) => "approved",
+        };
+        remarks.push(format!("{}: {word}", wish.action.name()));
+    }
+    if let Some(error) = &standing.last_error {
+        remarks.push(format!("stopped at {}", error.operation));
+    }
+    remarks.join("; ")
 }
 
 /// As lines below the steps of a request that is followed.

@@ -7,6 +7,7 @@ use landfall_controls::cloud::Errand;
 use landfall_controls::vending;
 use landfall_model::account::{self, Facts, Failure, Phase, Step};
 use landfall_model::asset::{ACCOUNT_TYPE, Asset};
+use landfall_model::aws_state::AwsState;
 use landfall_model::creation::{Creation, Sighting};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
@@ -28,7 +29,7 @@ const YOUNG: SignedDuration = SignedDuration::from_mins(15);
 const WHILE_A_PERSON_DECIDES: SignedDuration = SignedDuration::from_hours(24);
 
 /// What taking a step led to.
-enum Taken {
+pub(super) enum Taken {
     /// Ask `account::next` again, with fresh facts.
     GoOn,
     /// The pass is over.
@@ -50,12 +51,13 @@ impl Engine {
                     completed: true,
                 });
             };
-            let facts = self.gather(&account, all_settled).await?;
+            let facts = self.gather(lease, &account, all_settled).await?;
             let step = account::next(account.phase, &facts, self.clock.now());
-            if let Taken::Over(pass) =
-                Box::pin(self.take(lease, &account, step, &mut all_settled, shutdown)).await?
-            {
-                return Ok(pass);
+            let taken = Box::pin(self.take(lease, &account, step, &mut all_settled, shutdown));
+            match taken.await {
+                Ok(Taken::Over(pass)) => return Ok(pass),
+                Ok(Taken::GoOn) => {}
+                Err(error) => self.unless_it_died(lease, &account, error).await?,
             }
             if shutdown.is_cancelled() {
                 return Ok(Pass {
@@ -67,7 +69,12 @@ impl Engine {
     }
 
     /// Finds out what the phase's decision depends on, and no more.
-    async fn gather(&self, account: &Account, all_settled: bool) -> Result<Facts, PassError> {
+    async fn gather(
+        &self,
+        lease: &Lease,
+        account: &Account,
+        all_settled: bool,
+    ) -> Result<Facts, PassError> {
         let unit = self.landing_zone.unit(&account.request.organizational_unit);
         let mut facts = Facts {
             needs_approval: account.purpose == Purpose::Application
@@ -83,12 +90,22 @@ impl Engine {
                 }
             }),
             all_settled,
+            suspended: Some(self.landing_zone.suspended.clone()),
+            closure_pace: self.settings.closure_pace,
             ..Facts::default()
         };
+        facts.aws_state = self.aws_state(lease, account).await?;
         match account.phase {
             Phase::Creating if account.creation.intended_at.is_some() => {
                 facts.sighting = Some(self.sight(account).await?)
             }
+            Phase::Closing => {
+                facts.closure_agreed = self.closure_is_agreed(account).await?;
+                if facts.aws_state != AwsState::Left {
+                    facts.parent = self.parent(account).await?;
+                }
+            }
+            _ if !facts.aws_state.is_looked_after() => {}
             Phase::Placing => facts.parent = self.parent(account).await?,
             Phase::Baselining if all_settled => facts.parent = self.parent(account).await?,
             Phase::Requested
@@ -96,7 +113,6 @@ impl Engine {
             | Phase::Creating
             | Phase::Baselining
             | Phase::Governed
-            | Phase::Closing
             | Phase::Closed
             | Phase::Rejected
             | Phase::Failed => {}
@@ -188,6 +204,18 @@ impl Engine {
                 due_at: at,
                 completed: false,
             })),
+            Step::Rest => Ok(Taken::Over(Pass {
+                due_at: now + self.settings.look_every,
+                completed: true,
+            })),
+            Step::Close => self.close(lease, account).await,
+            Step::Enter(Phase::Closed) => {
+                info!("the account is closed");
+                let sentence = sentence_of_phase(Phase::Closed, account);
+                let entered = event(EventKind::PhaseEntered, sentence);
+                held(self.store.close_account(lease, &entered, now).await?)?;
+                Ok(Taken::GoOn)
+            }
             Step::Enter(phase) => {
                 info!(
                     phase = phase.name(),
@@ -292,7 +320,7 @@ impl Engine {
     }
 
     /// A step of vending for the history.
-    async fn note(&self, lease: &Lease, sentence: String) -> Result<(), PassError> {
+    pub(super) async fn note(&self, lease: &Lease, sentence: String) -> Result<(), PassError> {
         let event = NewEvent::new(lease.target, EventKind::StepDone, sentence);
         held(
             self.store
@@ -422,7 +450,7 @@ impl Engine {
     }
 }
 
-fn number_of(account: &Account) -> &AccountId {
+pub(super) fn number_of(account: &Account) -> &AccountId {
     account
         .account_id
         .as_ref()

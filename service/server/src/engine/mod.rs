@@ -28,6 +28,7 @@ mod board;
 mod cells;
 pub mod clock;
 mod cloud_events;
+mod closing;
 mod journal;
 mod organization;
 mod plan_apply;
@@ -43,6 +44,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_controls::cloud::Cloud;
 use landfall_controls::error::CloudError;
 use landfall_model::baseline::Baselines;
+use landfall_model::closure::ClosurePace;
 use landfall_model::cloud_error::{CloudErrorKind, Help, StoredError};
 use landfall_model::creation::CreationPace;
 use landfall_model::event::EventKind;
@@ -79,6 +81,7 @@ pub struct Settings {
     /// times as often while its pass runs.
     pub lease: SignedDuration,
     pub pace: CreationPace,
+    pub closure_pace: ClosurePace,
 }
 
 impl Default for Settings {
@@ -88,6 +91,7 @@ impl Default for Settings {
             look_every: SignedDuration::from_hours(1),
             lease: SignedDuration::from_secs(30),
             pace: CreationPace::AWS,
+            closure_pace: ClosurePace::AWS,
         }
     }
 }

@@ -37,6 +37,7 @@ impl Engine {
     ) -> Result<Pass, PassError> {
         // First, so that nothing that AWS says keeps a rollout from stopping.
         let rollout_due = self.advance_rollout(lease).await?;
+        self.look_at_members(lease).await?;
         let log_archive = self.foundation_account(Purpose::LogArchive).await?;
         let security = self.foundation_account(Purpose::Security).await?;
         let young = [&log_archive, &security]

@@ -8,6 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use landfall_model::account::{Failure, Phase};
+use landfall_model::aws_state::AwsState;
 use landfall_model::creation::Creation;
 use landfall_model::ids::{AccountId, Email, OuPath, TargetId};
 use landfall_model::request::AccountRequest;
@@ -39,6 +40,12 @@ pub struct Account {
     pub failure: Option<Failure>,
     /// When it was first governed.
     pub governed_at: Option<Timestamp>,
+    /// What Organizations said of it last.
+    pub aws_state: AwsState,
+    /// Since when it says so; `None` when it never said anything else.
+    pub aws_state_since: Option<Timestamp>,
+    /// Whether it was there before Landfall was asked for it.
+    pub enrolled: bool,
 }
 
 impl Account {
@@ -82,7 +89,7 @@ pub struct AccountFilter {
 
 pub(super) const SELECT: &str = "select id, account_id, name, email, owner_email, organizational_unit,
     cost_center, environment, justification, tags, purpose, requested_by, requested_at, phase, phase_since,
-    creation_intended_at, creation_status_id, failure, governed_at from account";
+    creation_intended_at, creation_status_id, failure, governed_at, aws_state, aws_state_since, enrolled from account";
 
 impl Stored for Account {
     const TABLE: &'static str = "account";
@@ -115,6 +122,9 @@ impl Stored for Account {
             },
             failure: row.maybe_json("failure")?,
             governed_at: row.maybe_time("governed_at")?,
+            aws_state: row.word("aws_state")?,
+            aws_state_since: row.maybe_time("aws_state_since")?,
+            enrolled: row.boolean("enrolled")?,
         })
     }
 }

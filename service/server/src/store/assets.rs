@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::Value as Json;
 
 use landfall_model::asset::Asset;
-use landfall_model::ids::{AccountId, Region};
+use landfall_model::ids::{AccountId, Region, TargetId};
 
 use super::accounts::Account;
+use super::db::Tx;
 use super::error::StoreError;
 use super::lease::{self, Lease, LeaseState};
 use super::sql::{BadColumn, Builder, Row, Stored, Value, query};
@@ -355,4 +356,21 @@ fn like_prefix(prefix: &str) -> String {
     }
     pattern.push('%');
     pattern
+}
+
+/// Marks all that a target reported as gone, as of `now`; the rows and their past stay.
+pub(super) async fn all_gone(
+    tx: &mut Tx,
+    target: TargetId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let version = query(
+        "insert into asset_version (asset_id, seen_at, configuration)
+         select id, $1, null from asset where target_id = $2 and gone_at is null
+         on conflict (asset_id, seen_at) do update set configuration = excluded.configuration",
+    );
+    tx.execute(version.bind(now).bind(target)).await?;
+    let mark = query("update asset set gone_at = $1 where target_id = $2 and gone_at is null");
+    tx.execute(mark.bind(now).bind(target)).await?;
+    Ok(())
 }

@@ -8,6 +8,8 @@ pub(super) struct Dialect {
     pub(super) for_claim: &'static str,
     /// Lets one transaction after the other decide on a `CreateAccount`.
     pub(super) one_creation_at_a_time: Option<&'static str>,
+    /// The same for a `CloseAccount`.
+    pub(super) one_closure_at_a_time: Option<&'static str>,
     /// An asset's tags as rows of `key` and `value`. An operator would do on PostgreSQL; on SQLite it takes some keys for paths.
     pub(super) each_tag: &'static str,
     /// How many elements a JSON array has.
@@ -20,6 +22,7 @@ pub(super) const LITE: Dialect = Dialect {
     for_update: "",
     for_claim: "",
     one_creation_at_a_time: None,
+    one_closure_at_a_time: None,
     each_tag: "json_each(tags)",
     array_length: "json_array_length",
     notify: None,
@@ -29,6 +32,7 @@ pub(super) const PG: Dialect = Dialect {
     for_update: " for update",
     for_claim: " for update skip locked",
     one_creation_at_a_time: Some("select pg_advisory_xact_lock(4711, 1)"),
+    one_closure_at_a_time: Some("select pg_advisory_xact_lock(4711, 2)"),
     each_tag: "jsonb_each_text(tags)",
     array_length: "jsonb_array_length",
     notify: Some("select pg_notify($1, $2)"),

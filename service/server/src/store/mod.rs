@@ -37,6 +37,7 @@
 mod accounts;
 mod assets;
 mod cells;
+mod closures;
 mod creation;
 mod db;
 mod decisions;
@@ -59,6 +60,7 @@ mod sql;
 mod tokens;
 mod touches;
 mod waivers;
+mod wishes;
 
 use std::sync::Arc;
 
@@ -70,6 +72,7 @@ use landfall_model::ids::TargetId;
 pub use accounts::{Account, AccountFilter, Purpose};
 pub use assets::{AssetFilter, AssetReport, AssetRow, AssetVersion, Lookup};
 pub use cells::{CellCount, TargetCell};
+pub use closures::ClosureBegun;
 pub use creation::Begun;
 pub use db::{LITE_MIGRATIONS, PG_MIGRATIONS};
 pub use decisions::{Decided, Decision};
@@ -88,6 +91,7 @@ pub use rollouts::{Course, Rollout, RolloutDecided};
 pub use tokens::{ApiToken, NewToken, Role};
 pub use touches::Touch;
 pub use waivers::{WaiverDecided, WaiverFilter};
+pub use wishes::{Judged, NewWish, Verdict, Wish, WishAction, Wished};
 
 use db::{Db, Tx};
 use dialect::Dialect;

@@ -18,6 +18,8 @@ const CREATE_CALLS: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long a touch is remembered: as long as somebody may ask who it was.
 const TOUCHES: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How long a call of `CloseAccount` is kept: AWS counts over thirty days.
+const CLOSE_CALLS: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 struct Count(u32);
 
@@ -60,6 +62,7 @@ impl Store {
         for (forget, age) in [
             ("delete from idempotency where created_at < $1", REPLIES),
             ("delete from create_call where called_at < $1", CREATE_CALLS),
+            ("delete from close_call where called_at < $1", CLOSE_CALLS),
             ("delete from replica where seen_at < $1", CREATE_CALLS),
             ("delete from touch where at < $1", TOUCHES),
         ] {

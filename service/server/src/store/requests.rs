@@ -177,8 +177,8 @@ async fn insert(tx: &mut Tx, new: &NewRequest<'_>, now: Timestamp) -> Result<boo
     };
     let insert = query(
         "insert into account (id, account_id, name, email, owner_email, organizational_unit, cost_center, environment,
-            justification, tags, purpose, requested_by, requested_at, phase, phase_since)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13)",
+            justification, tags, purpose, requested_by, requested_at, phase, phase_since, enrolled)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $13, $15)",
     )
     .bind(new.id)
     .bind(new.existing.as_ref().map(AccountId::as_str))
@@ -193,7 +193,8 @@ async fn insert(tx: &mut Tx, new: &NewRequest<'_>, now: Timestamp) -> Result<boo
     .bind(new.purpose.name())
     .bind(new.requested_by)
     .bind(now)
-    .bind(phase.name());
+    .bind(phase.name())
+    .bind(new.existing.is_some());
     tx.execute(insert).await?;
     let what = match &new.existing {
         Some(account) => format!("Asked to enroll account {account}, {}", new.request.name),
