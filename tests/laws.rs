@@ -327,7 +327,7 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
             let sandbox = stage.unit_id("Applications/Sandbox").await;
             let full = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
             vec![
-                json!({ "service": "organizations", "action": "detach_scp", "policy": "landfall-protect-baseline", "target": stage.root_id() }),
+                json!({ "service": "organizations", "action": "detach_scp", "policy": "landfall-deny-leave-organization", "target": stage.root_id() }),
                 json!({ "service": "organizations", "action": "attach_scp", "policy": "landfall-quarantine", "target": sandbox }),
                 json!({ "service": "organizations", "action": "edit_scp", "policy": "landfall-deny-root-user", "content": full }),
             ]

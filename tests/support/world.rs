@@ -11,6 +11,7 @@ use landfall_controls::cloud::{Access, Cloud};
 use landfall_controls::queue::QueueAddress;
 use landfall_model::cell::CellStatus;
 use landfall_model::creation::CreationPace;
+use landfall_model::closure::ClosurePace;
 use landfall_model::ids::TargetId;
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::request::RequestForm;

@@ -134,6 +134,25 @@ impl Cloud {
         }))
     }
 
+    /// The same way to AWS, but into members through another role. What was remembered is not shared.
+    pub fn with_execution_role(&self, role: &str) -> Self {
+        let inner = &self.0;
+        Cloud(Arc::new(Inner {
+            base: inner.base.clone(),
+            management_account: inner.management_account.clone(),
+            home_region: inner.home_region.clone(),
+            roles: Roles {
+                execution: role.to_owned(),
+                ..inner.roles.clone()
+            },
+            limiter: inner.limiter.clone(),
+            in_flight: inner.in_flight.clone(),
+            units: UnitIds::default(),
+            rosters: Rosters::default(),
+            sessions: Mutex::default(),
+        }))
+    }
+
     /// What is remembered of the OU tree.
     pub fn units(&self) -> &UnitIds {
         &self.0.units

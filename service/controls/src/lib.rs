@@ -7,6 +7,7 @@
 pub mod aws;
 pub mod cloud;
 pub mod control;
+pub mod enrollment;
 pub mod error;
 pub mod limiter;
 pub mod limits;

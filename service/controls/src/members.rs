@@ -26,6 +26,15 @@ pub struct Member {
     pub state: AwsState,
 }
 
+impl Member {
+    /// Whether this is its root e-mail; case does not matter.
+    pub fn has_email(&self, email: &Email) -> bool {
+        self.email
+            .as_ref()
+            .is_some_and(|own| own.as_str().eq_ignore_ascii_case(email.as_str()))
+    }
+}
+
 fn member(account: Account) -> Option<Member> {
     let state = account.state.as_ref().map(|state| state.as_str());
     let status = account.status.as_ref().map(|status| status.as_str());

@@ -19,6 +19,7 @@ use crate::cloud::{Cloud, Errand};
 use crate::error::CloudError;
 use crate::members;
 use crate::names::TRAIL;
+use crate::organizational_units;
 
 const IDENTITY: &str = "sts:GetCallerIdentity";
 const ROOTS: &str = "organizations:ListRoots";
@@ -34,6 +35,9 @@ pub const ACTIONS: &[&str] = &[
     TRUSTED,
     REGIONS,
     TRAILS,
+    "organizations:ListParents",
+    "organizations:ListPoliciesForTarget",
+    organizational_units::LIST,
     members::LIST,
     members::DESCRIBE,
 ];

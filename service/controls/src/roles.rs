@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::enrollment::BOOTSTRAP_ROLE;
 use crate::preflight;
 use crate::registry;
 use crate::session_policy;
@@ -44,7 +45,11 @@ pub fn management_permissions() -> Value {
                 "Sid": "MemberAccounts",
                 "Effect": "Allow",
                 "Action": "sts:AssumeRole",
-                "Resource": "arn:aws:iam::*:role/LandfallExecution",
+                // The second is how accounts are entered that Landfall did not make: see `enrollment`.
+                "Resource": [
+                    "arn:aws:iam::*:role/LandfallExecution",
+                    format!("arn:aws:iam::*:role/{BOOTSTRAP_ROLE}"),
+                ],
             },
         ],
     })

@@ -117,6 +117,8 @@ pub struct Facts {
     pub wanted: Option<OuPath>,
     /// Whether every cell of the account is as the present baseline wants it, or its deviation is accepted.
     pub all_settled: bool,
+    /// Whether the execution role is missing and can be made.
+    pub role_to_make: bool,
     /// What Organizations says of the account, where it was asked.
     pub aws_state: AwsState,
     /// Where closed accounts go.
@@ -136,6 +138,8 @@ pub enum Step {
     Create,
     /// The account exists: remember its id.
     Adopt(AccountId),
+    /// Make the execution role through the one that Organizations gives by default.
+    MakeExecutionRole,
     /// Move from where it is to an OU.
     Move {
         from: Option<OuPath>,
@@ -167,6 +171,7 @@ pub fn next(phase: Phase, facts: &Facts, now: Timestamp) -> Step {
         Phase::Requested => Step::Enter(Phase::Creating),
         Phase::AwaitingApproval => Step::AwaitDecision,
         Phase::Creating => next_in_creation(facts, now),
+        Phase::Placing if facts.role_to_make => Step::MakeExecutionRole,
         Phase::Placing => match (&facts.parent, &facts.quarantine, &facts.wanted) {
             // An adopted account that is where it belongs needs no quarantine.
             (parent, _, wanted) if parent == wanted => Step::Enter(Phase::Baselining),

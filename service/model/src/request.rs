@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Email, OuPath};
-use crate::landing_zone::LandingZone;
+use crate::landing_zone::{LandingZone, OrganizationalUnit};
 
 /// What `POST /api/v1/account-requests` takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,19 @@ const MOST_TAGS: usize = 45;
 impl RequestForm {
     /// Checks every rule and names each field that breaks one.
     pub fn check(self, zone: &LandingZone) -> Result<AccountRequest, Vec<FieldError>> {
+        self.check_in(zone, |unit| unit.requestable)
+    }
+
+    /// The same for an account that is there already: whoever runs the landing zone may have it in any of its OUs.
+    pub fn check_existing(self, zone: &LandingZone) -> Result<AccountRequest, Vec<FieldError>> {
+        self.check_in(zone, |_| true)
+    }
+
+    fn check_in(
+        self,
+        zone: &LandingZone,
+        may_be_in: impl Fn(&OrganizationalUnit) -> bool,
+    ) -> Result<AccountRequest, Vec<FieldError>> {
         let mut errors = Vec::new();
         let mut wrong = |pointer: &str, rule: String| {
             errors.push(FieldError {
@@ -106,7 +119,7 @@ impl RequestForm {
                     choices()
                 ),
             ),
-            Some(unit) if !unit.requestable => {
+            Some(unit) if !may_be_in(unit) => {
                 wrong(
                     "/organizational_unit",
                     format!(

@@ -7,5 +7,6 @@ pub mod config;
 pub mod controls_page;
 pub mod doctor;
 pub mod engine;
+pub mod enrollment;
 pub mod store;
 pub mod telemetry;

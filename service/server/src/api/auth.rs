@@ -56,6 +56,7 @@ pub enum Action<'a> {
     /// Have accounts looked at; nothing is changed.
     MakePlan,
     ApplyPlan,
+    EnrollAccount,
     ManageTokens,
 }
 
@@ -74,6 +75,7 @@ impl fmt::Display for Action<'_> {
             Action::RollOut => "decide on rollouts",
             Action::MakePlan => "make plans",
             Action::ApplyPlan => "apply plans",
+            Action::EnrollAccount => "take over accounts",
             Action::ManageTokens => "manage tokens",
         })
     }
@@ -97,11 +99,20 @@ pub fn authorize(principal: &Principal, action: Action<'_>) -> Result<(), Proble
         (Action::ChangeRequest { requested_by }, Security | Engineer) => {
             requested_by == principal.name
         }
-        (Action::PauseAccount | Action::Repair | Action::RollOut | Action::ApplyPlan, Platform) => {
-            true
-        }
         (
-            Action::PauseAccount | Action::Repair | Action::RollOut | Action::ApplyPlan,
+            Action::PauseAccount
+            | Action::EnrollAccount
+            | Action::Repair
+            | Action::RollOut
+            | Action::ApplyPlan,
+            Platform,
+        ) => true,
+        (
+            Action::PauseAccount
+            | Action::EnrollAccount
+            | Action::Repair
+            | Action::RollOut
+            | Action::ApplyPlan,
             Security | Engineer,
         ) => false,
         (Action::ManageTokens, Platform | Security | Engineer) => false,
@@ -218,6 +229,7 @@ mod tests {
             (Action::RollOut, [true, true, false, false]),
             (Action::MakePlan, [true, true, true, false]),
             (Action::ApplyPlan, [true, true, false, false]),
+            (Action::EnrollAccount, [true, true, false, false]),
             (Action::ManageTokens, [true, false, false, false]),
         ] {
             for (role, allowed) in Role::ALL.into_iter().zip(allowed) {

@@ -24,6 +24,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::engine::clock::Clock;
+use crate::enrollment::Examiner;
 use crate::store::{Store, StoreError};
 
 pub mod accounts;
@@ -33,6 +34,7 @@ pub mod baselines;
 pub mod cells;
 pub mod decisions;
 pub mod drift;
+pub mod enrollment;
 pub mod events;
 pub mod extract;
 mod idempotency;
@@ -75,6 +77,8 @@ pub struct Api {
     /// Ends the streams when the server stops.
     shutdown: CancellationToken,
     in_flight: InFlight,
+    /// How accounts are looked at before they are enrolled.
+    examiner: Option<Arc<Examiner>>,
 }
 
 impl Api {
@@ -97,6 +101,15 @@ impl Api {
             metrics,
             shutdown,
             in_flight: InFlight::default(),
+            examiner: None,
+        }
+    }
+
+    /// With a way to look at accounts before they are enrolled.
+    pub fn with_examiner(self, examiner: Examiner) -> Self {
+        Api {
+            examiner: Some(Arc::new(examiner)),
+            ..self
         }
     }
 
@@ -158,6 +171,7 @@ fn versioned() -> OpenApiRouter<Api> {
         events::router(),
         accounts::router(),
         life::router(),
+        enrollment::router(),
         cells::router(),
         drift::router(),
         waivers::router(),

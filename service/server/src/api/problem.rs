@@ -33,6 +33,8 @@ pub enum Kind {
     AnotherWish,
     NothingToDecide,
     ProtectedAccount,
+    AccountKnown,
+    NotEnrollable,
     RequestInProgress,
     TooLarge,
     UnsupportedMediaType,
@@ -62,6 +64,8 @@ impl Kind {
         Kind::AnotherWish,
         Kind::NothingToDecide,
         Kind::ProtectedAccount,
+        Kind::AccountKnown,
+        Kind::NotEnrollable,
         Kind::RequestInProgress,
         Kind::TooLarge,
         Kind::UnsupportedMediaType,
@@ -148,6 +152,16 @@ impl Kind {
                 "/problems/protected-account",
                 S::CONFLICT,
                 "The landing zone needs this account",
+            ),
+            Kind::AccountKnown => (
+                "/problems/account-known",
+                S::CONFLICT,
+                "Landfall knows the account already",
+            ),
+            Kind::NotEnrollable => (
+                "/problems/not-enrollable",
+                S::CONFLICT,
+                "Something has to be mended first",
             ),
             Kind::RequestInProgress => (
                 "/problems/request-in-progress",
@@ -276,6 +290,19 @@ impl Problem {
                 Kind::EmailTaken,
                 format!(
                     "Request {by} already has this root e-mail, and AWS wants a different one for each account. Look at {}, or choose another e-mail.",
+                    request_url(by)
+                ),
+            )
+        }
+    }
+
+    pub fn account_known(by: Uuid) -> Self {
+        Problem {
+            other: Some(by),
+            ..Problem::new(
+                Kind::AccountKnown,
+                format!(
+                    "Landfall knows this account already: look at {}.",
                     request_url(by)
                 ),
             )

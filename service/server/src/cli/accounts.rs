@@ -9,11 +9,13 @@ use landfall_model::ids::AccountId;
 use serde_json::json;
 
 use super::client::{Client, path, query};
-use super::{out, progress, standing};
+use super::{doctor, out, progress, requests, standing};
 use crate::api::accounts::{Account, AccountState};
 use crate::api::baselines::BaselineRevision;
 use crate::api::cells::Cells;
 use crate::api::drift::{RepairForm, RepairReply};
+use crate::api::enrollment::{EnrollForm, EnrollmentReport};
+use crate::api::requests::AccountRequest;
 use crate::config::ClientSettings;
 use crate::engine::clock::{Clock, SystemClock};
 
@@ -44,6 +46,8 @@ enum Verb {
     },
     /// Let Landfall look after an account again.
     Resume { account_id: AccountId },
+    /// Take over an account of the organization that Landfall did not make.
+    Enroll(Enroll),
     /// Move an account into another OU; it gets the baseline and the policies of that OU.
     Move {
         account_id: AccountId,
@@ -67,6 +71,34 @@ enum Verb {
     Reject(Decide),
     /// Take back what you wanted done with an account.
     Cancel(Decide),
+}
+
+#[derive(Debug, Args)]
+struct Enroll {
+    account_id: AccountId,
+    /// Only say what is there, and what would happen. Changes nothing.
+    #[arg(long)]
+    check: bool,
+    /// Who answers for the account.
+    #[arg(
+        long = "owner",
+        value_name = "EMAIL",
+        required_unless_present = "check"
+    )]
+    owner_email: Option<String>,
+    #[arg(long, required_unless_present = "check")]
+    cost_center: Option<String>,
+    #[arg(long, required_unless_present = "check")]
+    environment: Option<String>,
+    /// Why it is enrolled.
+    #[arg(long, required_unless_present = "check")]
+    justification: Option<String>,
+    /// Where it is to go; it stays where it is when this is left out.
+    #[arg(long = "ou", value_name = "PATH")]
+    organizational_unit: Option<String>,
+    /// Follow it until it is governed.
+    #[arg(long)]
+    wait: bool,
 }
 
 #[derive(Debug, Args)]
@@ -142,6 +174,7 @@ pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
             let path = path(["accounts", account_id.as_str(), "resume"]);
             show(&client, client.post(&path, &json!({})).await?)?;
         }
+        Verb::Enroll(form) => return enroll(&client, form).await,
         Verb::Move {
             account_id,
             organizational_unit,
@@ -188,6 +221,45 @@ async fn repair(client: &Client, wanted: Repair) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// The status of `--check` is 1 when something has to be mended first.
+async fn enroll(client: &Client, form: Enroll) -> anyhow::Result<ExitCode> {
+    let account = form.account_id.as_str();
+    if form.check {
+        let parameters = query([("organizational_unit", form.organizational_unit)]);
+        let path = path(["accounts", account, "enrollment"]);
+        let report: EnrollmentReport = client.get(&format!("{path}{parameters}")).await?;
+        if client.json {
+            out::json(&report)?;
+        } else {
+            for finding in &report.findings {
+                doctor::lines(finding)?;
+            }
+            let verdict = if report.can_be_enrolled {
+                "It can be enrolled"
+            } else {
+                "Something has to be mended first"
+            };
+            out::line(format_args!("\n{verdict}. Nothing was changed."))?;
+        }
+        return Ok(if report.can_be_enrolled {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
+    }
+    let body = EnrollForm {
+        owner_email: form.owner_email.unwrap_or_default(),
+        cost_center: form.cost_center.unwrap_or_default(),
+        environment: form.environment.unwrap_or_default(),
+        justification: form.justification.unwrap_or_default(),
+        organizational_unit: form.organizational_unit,
+        tags: BTreeMap::new(),
+    };
+    let path = path(["accounts", account, "enroll"]);
+    let request: AccountRequest = client.post(&path, &body).await?;
+    requests::follow(client, request, form.wait).await
 }
 
 async fn decision(client: &Client, decide: &Decide, verb: &str) -> anyhow::Result<()> {

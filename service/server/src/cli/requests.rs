@@ -217,7 +217,11 @@ async fn decision(client: &Client, decide: &Decide, verb: &str) -> anyhow::Resul
 }
 
 /// Shows a request, or follows it to its end.
-async fn follow(client: &Client, request: AccountRequest, wait: bool) -> anyhow::Result<ExitCode> {
+pub(super) async fn follow(
+    client: &Client,
+    request: AccountRequest,
+    wait: bool,
+) -> anyhow::Result<ExitCode> {
     if !wait {
         return show(client, &request);
     }

@@ -19,6 +19,7 @@ use crate::catalogue::Catalogue;
 use crate::config::{DatabaseSettings, ServeSettings, WantedSettings};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::{self, Engine};
+use crate::enrollment::Examiner;
 use crate::store::Store;
 use crate::telemetry;
 
@@ -62,15 +63,20 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
     let shutdown = CancellationToken::new();
     tokio::spawn(stop_on_signal(shutdown.clone())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let baselines = Arc::new(catalogue.baselines);
+    let baselines = Arc::new(catalogue.baselines.clone());
     let cloud = Cloud::open(&zone, CALLS_IN_FLIGHT, Access::default()).await;
     cloud.limiter().hasten(settings.aws_time_scale);
+    let examiner = Examiner {
+        cloud: cloud.clone(),
+        landing_zone: zone.clone(),
+        catalogue: Arc::new(catalogue.clone()),
+    };
     let engine = Engine::new(
         store.clone(),
         cloud,
         zone.clone(),
         baselines.clone(),
-        Arc::new(catalogue.scps),
+        Arc::new(catalogue.scps.clone()),
         clock.clone(),
         engine::Settings {
             lease: settings.lease,
@@ -92,7 +98,8 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         clock,
         metrics,
         shutdown.clone(),
-    );
+    )
+    .with_examiner(examiner);
 
     let address = listener.local_addr()?;
     tracing::info!(%address, "landfall serves on http://{address}");

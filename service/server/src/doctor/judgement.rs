@@ -381,7 +381,7 @@ pub(super) fn roles(
                 names(&lacking)
             ),
             "Nothing in these accounts can be looked at or repaired.",
-            make_execution_role(zone),
+            execution_role_commands(zone),
         ));
     }
     if !strange.is_empty() {
@@ -395,7 +395,7 @@ pub(super) fn roles(
                 ),
                 "Landfall does not look after them. SCPs on the root bind them all the same.",
             )
-            .mended_by(make_execution_role(zone)),
+            .mended_by(execution_role_commands(zone)),
         );
     }
     findings
@@ -414,7 +414,7 @@ fn names(accounts: &[(&AccountId, &CloudError)]) -> String {
 }
 
 /// The commands that make the execution role by hand.
-fn make_execution_role(zone: &LandingZone) -> String {
+pub(crate) fn execution_role_commands(zone: &LandingZone) -> String {
     let (role, management) = (&zone.roles.execution, &zone.management_account);
     format!(
         "# As administrator of the member account:\n\

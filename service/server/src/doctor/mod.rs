@@ -6,7 +6,7 @@
 
 mod database;
 mod judgement;
-mod organization;
+mod plans;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use serde::Serialize;
 use crate::catalogue::Catalogue;
 
 pub use database::examine as examine_database;
+pub(crate) use judgement::execution_role_commands;
+pub(crate) use plans::plan_of_account;
 
 /// Roles that are tried at once.
 const ROLES_AT_ONCE: usize = 32;
@@ -98,7 +100,7 @@ pub async fn examine(
     if let (Ok(features), Ok(members)) = (&features, &members)
         && judgement::can_be_planned(zone, features)
     {
-        let planned = organization::plan(cloud, zone, catalogue, &aws, members).await;
+        let planned = plans::plan(cloud, zone, catalogue, &aws, members).await;
         findings.extend(planned);
     }
     Report { looked, findings }

@@ -83,9 +83,11 @@ impl Engine {
             pace: self.settings.pace,
             wanted: Some(account.request.organizational_unit.clone()),
             // The accounts of the landing zone itself are needed before any baseline can be complete.
+            // What runs already is not locked up, and the accounts of the landing zone itself are needed before any
+            // baseline can be complete.
             quarantine: Some(match account.purpose {
-                Purpose::Application => self.landing_zone.quarantine.clone(),
-                Purpose::LogArchive | Purpose::Security => {
+                Purpose::Application if !account.enrolled => self.landing_zone.quarantine.clone(),
+                Purpose::Application | Purpose::LogArchive | Purpose::Security => {
                     account.request.organizational_unit.clone()
                 }
             }),
@@ -106,7 +108,10 @@ impl Engine {
                 }
             }
             _ if !facts.aws_state.is_looked_after() => {}
-            Phase::Placing => facts.parent = self.parent(account).await?,
+            Phase::Placing => {
+                facts.parent = self.parent(account).await?;
+                facts.role_to_make = account.enrolled && self.role_is_to_make(account).await?;
+            }
             Phase::Baselining if all_settled => facts.parent = self.parent(account).await?,
             Phase::Requested
             | Phase::AwaitingApproval
@@ -209,6 +214,7 @@ impl Engine {
                 completed: true,
             })),
             Step::Close => self.close(lease, account).await,
+            Step::MakeExecutionRole => self.make_execution_role(lease, account).await,
             Step::Enter(Phase::Closed) => {
                 info!("the account is closed");
                 let sentence = sentence_of_phase(Phase::Closed, account);
@@ -388,6 +394,7 @@ impl Engine {
         let number = number_of(account);
         let where_now = match (account.phase, account.purpose) {
             (Phase::Governed, _) | (_, Purpose::LogArchive | Purpose::Security) => unit.clone(),
+            _ if account.enrolled => unit.clone(),
             _ => self.landing_zone.quarantine.clone(),
         };
         Ok(Work {
@@ -420,6 +427,9 @@ impl Engine {
 
     /// Whether an account is so new that AWS's refusals may only mean *not yet*.
     pub(super) fn is_young(&self, account: &Account) -> bool {
+        if account.enrolled {
+            return false;
+        }
         let born = account.creation.intended_at.unwrap_or(account.requested_at);
         self.clock.now().duration_since(born) < YOUNG
     }

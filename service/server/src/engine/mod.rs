@@ -29,6 +29,7 @@ mod cells;
 pub mod clock;
 mod cloud_events;
 mod closing;
+mod enrolling;
 mod journal;
 mod organization;
 mod plan_apply;

@@ -1,4 +1,4 @@
-//! What the organization's own controls would change: they observe and plan as in the engine, and nobody applies.
+//! What controls would change: they observe and plan as in the engine, and nobody applies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use landfall_controls::members::Member;
 use landfall_controls::registry;
 use landfall_controls::session::Session;
 use landfall_controls::vending;
-use landfall_model::baseline;
+use landfall_model::baseline::{self, Baseline};
 use landfall_model::cloud_error::{CloudErrorKind, Help};
 use landfall_model::finding::Finding;
 use landfall_model::ids::{AccountId, ControlId, Email, Region};
@@ -68,11 +68,41 @@ pub(super) async fn plan(
         .baselines
         .get(baseline::ORGANIZATION)
         .expect("the organization's baseline is checked when it is read");
+    look_at_all(cloud, baseline, true, &place).await
+}
+
+/// The findings of all controls that an account in the place's OU has.
+pub(crate) async fn plan_of_account(
+    cloud: &Cloud,
+    catalogue: &Catalogue,
+    place: &Place,
+) -> Vec<Finding> {
+    let unit = place
+        .organizational_unit
+        .as_ref()
+        .and_then(|path| place.landing_zone.unit(path));
+    let baseline = unit.map_or("foundation", |unit| unit.baseline.as_str());
+    match catalogue.baselines.get(baseline) {
+        Some(baseline) => look_at_all(cloud, baseline, false, place).await,
+        None => Vec::new(),
+    }
+}
+
+async fn look_at_all(
+    cloud: &Cloud,
+    baseline: &Baseline,
+    of_organization: bool,
+    place: &Place,
+) -> Vec<Finding> {
+    let zone = &place.landing_zone;
     let mut looks = Vec::new();
     for (id, entry) in &baseline.controls {
         let control =
             registry::control(id).expect("baselines are checked against the registry when read");
         let scope = control.descriptor().scope;
+        if scope.is_organization() != of_organization {
+            continue;
+        }
         let regions = if scope.is_regional() {
             zone.governed_regions.as_slice()
         } else {
@@ -80,7 +110,7 @@ pub(super) async fn plan(
         };
         for region in regions.iter().filter(|region| entry.regions.hold(region)) {
             let parameters = entry.parameters_at(region, None);
-            looks.push(look(cloud, control, parameters, &place, region));
+            looks.push(look(cloud, control, parameters, place, region));
         }
     }
     let told: Vec<(ControlId, Region, Told)> = stream::iter(looks)
@@ -93,12 +123,7 @@ pub(super) async fn plan(
 fn with_email(members: &[Member], email: &Email) -> Option<AccountId> {
     members
         .iter()
-        .find(|member| {
-            member
-                .email
-                .as_ref()
-                .is_some_and(|found| found.as_str().eq_ignore_ascii_case(email.as_str()))
-        })
+        .find(|member| member.has_email(email))
         .map(|member| member.account.clone())
 }
 
