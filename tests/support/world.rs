@@ -10,8 +10,8 @@ use jiff::SignedDuration;
 use landfall_controls::cloud::{Access, Cloud};
 use landfall_controls::queue::QueueAddress;
 use landfall_model::cell::CellStatus;
-use landfall_model::creation::CreationPace;
 use landfall_model::closure::ClosurePace;
+use landfall_model::creation::CreationPace;
 use landfall_model::ids::TargetId;
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::request::RequestForm;
@@ -146,7 +146,10 @@ async fn engine(
         Arc::new(world.catalogue.baselines.clone()),
         Arc::new(world.catalogue.scps.clone()),
         clock,
-        settings,
+        EngineSettings {
+            closure_pace: ClosurePace::AWS.hastened(TIME_SCALE),
+            ..settings
+        },
         Uuid::now_v7(),
     )
 }
