@@ -1,6 +1,6 @@
 //! An account's life besides vending: what stops it, how it is taken over, moved, paused and closed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -620,7 +620,7 @@ async fn by_hand(
         .baselines
         .get("foundation")
         .expect("embedded");
-    let parameters = &foundation.controls[&control.descriptor().id];
+    let entry = &foundation.controls[&control.descriptor().id];
     let regions = if control.descriptor().scope.is_regional() {
         world.zone.governed_regions.clone()
     } else {
@@ -632,7 +632,10 @@ async fn by_hand(
             ..place.clone()
         };
         let session = session(cloud, &place, control);
-        let desired = control.desired(parameters, &place).expect("it is resolved");
+        let parameters = entry.parameters_at(&place.region, None);
+        let desired = control
+            .desired(&parameters, &place)
+            .expect("it is resolved");
         let look = control.look(&session, &desired).await.expect("it is seen");
         for mut change in look.changes {
             rename(&mut change.change);
@@ -703,6 +706,8 @@ async fn an_account_made_by_hand_is_adopted_with_what_it_has() {
             security_account: foundation(Purpose::Security).await,
         }),
         account: number.clone(),
+        account_name: None,
+        account_tags: BTreeMap::new(),
         email: email.clone(),
         organizational_unit: None,
         region: world.zone.home_region.clone(),

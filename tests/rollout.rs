@@ -34,13 +34,14 @@ fn edited(features: &str) -> TempDir {
     for entry in std::fs::read_dir(own).expect("the baselines are there") {
         let path = entry.expect("they can be listed").path();
         if path.extension().is_some_and(|ending| ending == "toml") {
-            let text = std::fs::read_to_string(&path).expect("they can be read");
+            let mut text = std::fs::read_to_string(&path).expect("they can be read");
+            // The organization's own baseline has the same line, and no waves.
+            if path.ends_with("foundation.toml") {
+                assert!(text.contains(FEATURES));
+                text = text.replace(FEATURES, features);
+            }
             let name = path.file_name().expect("a file has a name");
-            std::fs::write(
-                directory.path().join(name),
-                text.replace(FEATURES, features),
-            )
-            .expect("the directory is ours");
+            std::fs::write(directory.path().join(name), text).expect("the directory is ours");
         }
     }
     directory

@@ -9,6 +9,7 @@ use landfall_controls::registry;
 use landfall_model::baseline::{Baseline, Entry, Level, Regions};
 use landfall_model::control::{Descriptor, Scope};
 use landfall_model::ids::Region;
+use landfall_model::repair::Repair;
 
 use crate::catalogue::Catalogue;
 
@@ -110,6 +111,9 @@ fn said(entry: &Entry) -> String {
         Regions::All => {}
         Regions::Only(regions) => said.push(format!("only in {}", list(regions))),
         Regions::Except(regions) => said.push(format!("not in {}", list(regions))),
+    }
+    if entry.repair == Repair::Ask {
+        said.push("repaired once somebody asks".to_owned());
     }
     if said.is_empty() {
         "none".to_owned()

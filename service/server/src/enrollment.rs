@@ -4,6 +4,7 @@
 //! as they do in the engine, so what they adopt shows as fine, and what they would add or change stands there as a
 //! sentence.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use landfall_controls::aws::Aws;
@@ -101,6 +102,9 @@ impl Examiner {
                 scps: Arc::new(self.catalogue.scps.clone()),
                 organization: Arc::new(organization),
                 account: account.clone(),
+                // Its name and tags come with the request.
+                account_name: None,
+                account_tags: BTreeMap::new(),
                 email: member
                     .email
                     .clone()

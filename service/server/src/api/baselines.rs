@@ -7,6 +7,7 @@ use axum::extract::State;
 use landfall_controls::registry;
 use landfall_model::baseline::{Definition, Level, Slot, holds_in};
 use landfall_model::ids::ControlId;
+use landfall_model::repair::Repair;
 use landfall_model::rollout::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -89,6 +90,12 @@ pub struct BaselineControl {
     /// The file that says so, where not all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regions_file: Option<String>,
+    /// Whether drift is repaired by itself (`auto`), or once somebody asks (`ask`).
+    #[schema(value_type = String, example = "auto")]
+    pub repair: Repair,
+    /// The file that says so, where one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair_file: Option<String>,
     pub parameters: Vec<BaselineParameter>,
 }
 
@@ -238,6 +245,8 @@ fn control(api: &Api, definition: &Definition, id: &ControlId) -> BaselineContro
         file: origin(Slot::Control).unwrap_or_default(),
         regions: descriptor.scope.is_regional().then(regions),
         regions_file: origin(Slot::Regions),
+        repair: entry.repair,
+        repair_file: origin(Slot::Repair),
         parameters: parameters.collect(),
     }
 }

@@ -46,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 24] = [
+    pub const ALL: [Kind; 27] = [
         Kind::MalformedJson,
         Kind::BadParameter,
         Kind::Unauthenticated,

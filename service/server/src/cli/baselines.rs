@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use landfall_model::repair::Repair;
 use serde_json::Value;
 
 use super::client::{Client, path};
@@ -98,6 +99,10 @@ fn show(content: BaselineContent) -> std::io::Result<()> {
         if let Some(file) = &control.regions_file {
             let regions = control.regions.as_deref().unwrap_or_default();
             out::line(format_args!("  only in {} ({file})", regions.join(" ")))?;
+        }
+        if control.repair == Repair::Ask {
+            let file = control.repair_file.as_deref().unwrap_or_default();
+            out::line(format_args!("  repaired once somebody asks ({file})"))?;
         }
         for parameter in &control.parameters {
             out::line(sentence(&control, parameter))?;
