@@ -1,10 +1,5 @@
 //! Plans: what differs is shown and nothing is changed; what is applied is what was shown, or nothing.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "where a test unwraps in vain it has failed, and says where"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
