@@ -114,6 +114,7 @@ mod tests {
     use std::path::Path;
 
     use landfall_model::baseline::Baselines;
+    use landfall_model::concern::{CONCERNS, Whose};
     use landfall_model::landing_zone::LandingZone;
 
     use super::*;
@@ -137,6 +138,31 @@ mod tests {
         let zone = include_str!("../../../deploy/landing-zone.toml");
         let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
         Baselines::parse(&files, &zone, check).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// A control that no call concerns would be looked at by the sweep alone.
+    #[test]
+    fn some_call_concerns_each_control() {
+        let of = |id: &ControlId| {
+            let rows = CONCERNS.iter().flat_map(|row| row.controls);
+            rows.filter(|(_, control)| *control == id.as_str())
+                .map(|(whose, _)| *whose == Whose::Organizations)
+                .collect::<Vec<_>>()
+        };
+        for (id, control) in controls() {
+            let organizations = of(id);
+            assert!(
+                !organizations.is_empty(),
+                "{id} stands in no row of model/src/concern.rs"
+            );
+            let scope = control.descriptor().scope;
+            assert!(
+                organizations
+                    .iter()
+                    .all(|one| *one == scope.is_organization()),
+                "{id}: whose cells are meant does not fit its scope"
+            );
+        }
     }
 
     #[test]

@@ -53,11 +53,12 @@ struct Envelope {
 }
 
 /// Where the account ids stand that a call names (CloudTrail's records of the calls in `concern`).
-const NAMED: [&str; 8] = [
+const NAMED: [&str; 9] = [
     "/requestParameters/accountId",
     "/requestParameters/accountIds",
     "/requestParameters/AccountId",
     "/requestParameters/AccountIds",
+    "/requestParameters/resourceId",
     "/serviceEventDetails/createAccountStatus/accountId",
     "/serviceEventDetails/closeAccountStatus/accountId",
     "/accountId",

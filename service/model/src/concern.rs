@@ -242,7 +242,33 @@ pub const CONCERNS: &[Concern] = &[
     Concern {
         service: "account",
         events: &["PutAccountName"],
-        controls: &[(Named, "account.name"), (Callers, "account.name")],
+        controls: &[
+            (Named, "account.name-and-tags"),
+            (Callers, "account.name-and-tags"),
+        ],
+    },
+    Concern {
+        service: "organizations",
+        events: &["TagResource", "UntagResource"],
+        controls: &[(Named, "account.name-and-tags")],
+    },
+    Concern {
+        service: "iam",
+        // Of the roles that Landfall works with: the rules send on no others.
+        events: &[
+            "CreateRole",
+            "DeleteRole",
+            "UpdateAssumeRolePolicy",
+            "AttachRolePolicy",
+            "DetachRolePolicy",
+            "PutRolePolicy",
+            "DeleteRolePolicy",
+            "PutRolePermissionsBoundary",
+        ],
+        controls: &[
+            (Callers, "iam.execution-role"),
+            (Callers, "iam.bootstrap-role"),
+        ],
     },
     Concern {
         service: "iam",

@@ -10,7 +10,7 @@ use crate::world::{MANAGEMENT_ACCOUNT, World};
 
 /// Tampering by service and action, and the call behind it. What AWS does by itself, such as suspending an account, is no
 /// call. (Names as CloudTrail has them, which for S3 differ from the operations'.)
-const DEEDS: [(&str, &str, &str); 45] = [
+const DEEDS: [(&str, &str, &str); 49] = [
     ("access-analyzer", "delete_analyzers", "DeleteAnalyzer"),
     (
         "account",
@@ -18,6 +18,7 @@ const DEEDS: [(&str, &str, &str); 45] = [
         "DeleteAlternateContact",
     ),
     ("account", "edit_alternate_contact", "PutAlternateContact"),
+    ("account", "disable_region", "DisableRegion"),
     ("cloudtrail", "stop_logging", "StopLogging"),
     ("cloudtrail", "delete_trail", "DeleteTrail"),
     ("cloudtrail", "edit_trail", "UpdateTrail"),
@@ -41,6 +42,7 @@ const DEEDS: [(&str, &str, &str); 45] = [
         "DisassociateFromAdministratorAccount",
     ),
     ("iam", "delete_role", "DeleteRole"),
+    ("iam", "create_organization_role", "CreateRole"),
     ("iam", "edit_role_trust", "UpdateAssumeRolePolicy"),
     ("iam", "set_role_policy", "PutRolePolicy"),
     ("iam", "delete_role_policy", "DeleteRolePolicy"),
@@ -58,6 +60,8 @@ const DEEDS: [(&str, &str, &str); 45] = [
     ("organizations", "edit_scp", "UpdatePolicy"),
     ("organizations", "move_account", "MoveAccount"),
     ("organizations", "close_account", "CloseAccount"),
+    ("organizations", "edit_tag", "TagResource"),
+    ("organizations", "delete_tag", "UntagResource"),
     ("organizations", "rename_ou", "UpdateOrganizationalUnit"),
     (
         "organizations",
@@ -163,6 +167,7 @@ fn parameters(service: &str, request: &Value) -> Value {
             ("account", "AccountId"),
             ("to", "DestinationParentId"),
             ("ou", "OrganizationalUnitId"),
+            ("resource", "ResourceId"),
             ("service_principal", "ServicePrincipal"),
         ],
         "iam" => &[("role", "RoleName")],
