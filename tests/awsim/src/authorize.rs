@@ -250,11 +250,13 @@ pub(crate) fn request_context(call: &Call<'_>) -> Context {
     context
 }
 
-/// The IAM action of an operation: the same name, but for S3.
+/// The IAM action of an operation: the same name, but for S3, and for SQS's batches, which whoever may do the single thing
+/// may do (service authorization reference, Amazon SQS).
 fn action(service: &str, operation: &str) -> String {
     let name = match service {
         "s3" => services::s3::action(operation),
         "s3control" => services::s3control::action(operation),
+        "sqs" => operation.strip_suffix("Batch").unwrap_or(operation),
         _ => operation,
     };
     format!("{}:{name}", services::prefix(service))

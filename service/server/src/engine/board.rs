@@ -18,6 +18,8 @@ pub(super) struct Slot {
     pub(super) parameters: Value,
     pub(super) cell: Cell,
     pub(super) running: bool,
+    /// Whether it was touched while it was running, so that this try may have looked too early.
+    pub(super) touched: bool,
 }
 
 impl Slot {
@@ -75,6 +77,7 @@ impl<'a> Board<'a> {
                         parameters: entry.parameters_at(region, work.unit.as_ref()),
                         cell,
                         running: false,
+                        touched: false,
                     },
                 );
             }
@@ -159,6 +162,16 @@ impl<'a> Board<'a> {
             }
         }
         ready
+    }
+
+    /// Has cells looked at now, and those that run once more when they are through.
+    pub(super) fn touch(&mut self, keys: &[CellKey], now: Timestamp) {
+        for key in keys {
+            if let Some(slot) = self.slots.get_mut(key) {
+                slot.touched = slot.running;
+                slot.cell.due_at = slot.cell.due_at.min(now);
+            }
+        }
     }
 
     /// When the next cell that waits for nothing but time is due.

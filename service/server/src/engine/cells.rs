@@ -29,6 +29,7 @@ use tracing::{Instrument, info, info_span};
 
 use super::board::{Board, Slot};
 use super::journal::{Entry, Journal, Writer};
+use super::touched::Touches;
 use super::{Engine, PassError, clock, held};
 use crate::store::{Lease, NewEvent};
 
@@ -96,8 +97,9 @@ impl Engine {
         journal: &Journal,
         shutdown: &CancellationToken,
     ) -> Result<CellsPass, PassError> {
+        let mut touches = Touches::hear(&self.store, work.lease);
+        touches.take(self.clock.now()).await?;
         let now = self.clock.now();
-        held(self.store.take_touches(work.lease, now).await?)?;
         let (mut board, left_over) =
             Board::new(work, self.store.cells(work.lease.target).await?, now);
         if !left_over.is_empty() {
@@ -147,11 +149,18 @@ impl Engine {
                     let was = slot.cell.status();
                     slot.running = false;
                     slot.cell = cell;
+                    if std::mem::take(&mut slot.touched) {
+                        slot.cell.due_at = self.clock.now();
+                    }
                     if work.lease.target == TargetId::Organization && slot.settled() && !was.is_settled() {
                         self.wake_accounts().await?;
                     }
                 }
                 () = clock::pause(until_due), if next_due.is_some() => {}
+                () = touches.heard() => {
+                    let now = self.clock.now();
+                    board.touch(&touches.take(now).await?, now);
+                }
             }
         }
         drop(running);

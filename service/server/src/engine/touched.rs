@@ -1,17 +1,54 @@
-//! Drift, and by whom: the line of history that says both.
+//! Touches as a pass takes them in: cells that are to be looked at now, and whom history names for what differs.
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_model::cell::Cell;
+use landfall_model::cell::{Cell, CellKey};
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use serde_json::{Value, json};
+use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{Engine, PassError};
-use crate::store::{NewEvent, Touch};
+use crate::store::{Lease, NewEvent, Store, Touch};
 
 /// How much earlier than the last look a change may seem to be and still be news to it: AWS tells whole seconds, by its
 /// own clock.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(5);
+
+/// The touches of one pass's target, from its beginning to its end: somebody may change an account while it is worked on.
+pub(super) struct Touches<'a> {
+    store: &'a Store,
+    lease: &'a Lease,
+    heard: broadcast::Receiver<TargetId>,
+}
+
+impl<'a> Touches<'a> {
+    /// Listens. Take what is there already after this, and nothing is missed.
+    pub(super) fn hear(store: &'a Store, lease: &'a Lease) -> Self {
+        Touches {
+            store,
+            lease,
+            heard: store.hear_touches(),
+        }
+    }
+
+    /// Waits until something of the target was touched, or may have been.
+    pub(super) async fn heard(&mut self) {
+        loop {
+            match self.heard.recv().await {
+                Ok(target) if target != self.lease.target => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => return,
+                // The store is closed; whatever the pass does next says so.
+                Err(RecvError::Closed) => return std::future::pending().await,
+            }
+        }
+    }
+
+    /// The cells that were touched since this was last asked.
+    pub(super) async fn take(&mut self, now: Timestamp) -> Result<Vec<CellKey>, PassError> {
+        let touched = self.store.take_touches(self.lease, now).await?;
+        touched.ok_or(PassError::LeaseLost)
+    }
+}
 
 impl Engine {
     /// What history says of a cell that was in sync at `last_look` and is not now.

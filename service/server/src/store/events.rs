@@ -142,7 +142,7 @@ impl Store {
     /// Tells of targets that may have new events, on whichever replica they came about. Subscribe first, then read with
     /// `events`, then wait; a receiver that lagged reads again.
     pub fn subscribe_events(&self) -> broadcast::Receiver<TargetId> {
-        self.changed().subscribe()
+        self.0.signals.changed.subscribe()
     }
 }
 

@@ -64,10 +64,8 @@ mod wishes;
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-
-use landfall_model::ids::TargetId;
 
 pub use accounts::{Account, AccountFilter, Purpose};
 pub use assets::{AssetFilter, AssetReport, AssetRow, AssetVersion, Lookup};
@@ -95,6 +93,7 @@ pub use wishes::{Judged, NewWish, Verdict, Wish, WishAction, Wished};
 
 use db::{Db, Tx};
 use dialect::Dialect;
+use listen::{Signals, Tell};
 use sql::query;
 
 /// Landfall's memory. A clone is the same store.
@@ -103,8 +102,7 @@ pub struct Store(Arc<Inner>);
 
 struct Inner {
     db: Db,
-    due: Arc<Notify>,
-    changed: broadcast::Sender<TargetId>,
+    signals: Signals,
     listener: Option<AbortHandle>,
 }
 
@@ -135,36 +133,22 @@ impl<T> Page<T> {
     }
 }
 
-/// Whom a transaction concerns besides the rows that it writes.
-#[derive(Clone, Copy)]
-enum Tell {
-    /// Those who wait for something to be due.
-    Due,
-    /// Those who follow this target's history.
-    Events(TargetId),
-}
-
 impl Store {
     /// Opens the database at `url`: `sqlite://landfall.db`, or `postgres://user@host/name`. It has to be there, except
     /// that a SQLite file is made. The schema is not touched: `migrate` does that.
     pub async fn open(url: &str) -> Result<Store, StoreError> {
         let db = Db::open(url)?;
-        let due = Arc::new(Notify::new());
-        let (changed, _) = broadcast::channel(1024);
-        let store = |db, due, changed, listener| {
-            Store(Arc::new(Inner {
-                db,
-                due,
-                changed,
-                listener,
-            }))
-        };
         db.rows(query("select 1 as one")).await?;
+        let signals = Signals::new();
         let listener = match &db {
             Db::Lite { .. } => None,
-            Db::Pg(pool) => Some(listen::spawn(pool, &due, &changed).await?),
+            Db::Pg(pool) => Some(listen::spawn(pool, signals.clone()).await?),
         };
-        Ok(store(db, due, changed, listener))
+        Ok(Store(Arc::new(Inner {
+            db,
+            signals,
+            listener,
+        })))
     }
 
     /// Brings the schema up to date. On PostgreSQL several replicas may do so at once.
@@ -193,7 +177,7 @@ impl Store {
     /// Signals that something may have become due, here or on another replica. It wakes those who wait already:
     /// make the `notified()` future before asking `next_due`.
     pub fn due_notify(&self) -> Arc<Notify> {
-        Arc::clone(&self.0.due)
+        Arc::clone(&self.0.signals.due)
     }
 
     fn db(&self) -> &Db {
@@ -204,10 +188,6 @@ impl Store {
         self.db().dialect()
     }
 
-    fn changed(&self) -> &broadcast::Sender<TargetId> {
-        &self.0.changed
-    }
-
     /// Commits, and then tells those concerned, on this replica and on the others.
     async fn commit(&self, mut tx: Tx, tell: &[Tell]) -> Result<(), StoreError> {
         for tell in tell {
@@ -215,13 +195,7 @@ impl Store {
         }
         tx.commit().await?;
         for tell in tell {
-            match tell {
-                Tell::Due => self.0.due.notify_waiters(),
-                Tell::Events(target) => {
-                    // Nobody has to be listening.
-                    let _ = self.changed().send(*target);
-                }
-            }
+            self.0.signals.tell(*tell);
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! Touches: who last changed what a cell is about, as an event told.
 //!
 //! An event may be late, lost, repeated or wrong, so a touch does two things and no third: it makes the cell due, and it
-//! remembers a name. The touch itself only stands here and wakes the target; the next pass makes the cell due under its
-//! lease. A pass that looked just before, or looks this very moment, cannot overwrite it.
+//! remembers a name. The touch itself only stands here, wakes the target and tells the pass that may be at work on it; a pass
+//! makes the cell due under its lease. A pass that looked just before, or looks this very moment, cannot overwrite it.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use tokio::sync::broadcast;
 
 use landfall_model::cell::CellKey;
 use landfall_model::ids::{ControlId, Region, TargetId};
@@ -100,32 +101,39 @@ impl Store {
             tx.execute(upsert.query()).await?;
         }
         wake_in(&mut tx, target, now, 0).await?;
-        self.commit(tx, &[Tell::Due]).await?;
+        self.commit(tx, &[Tell::Due, Tell::Touched(target)])
+            .await?;
         Ok(true)
     }
 
-    /// Makes due what was touched since this was last asked.
+    /// Hears from now on of targets that were touched.
+    pub fn hear_touches(&self) -> broadcast::Receiver<TargetId> {
+        self.0.signals.touched.subscribe()
+    }
+
+    /// Makes due what was touched since this was last asked, and says what that is; `None` when the lease is lost.
     pub async fn take_touches(
         &self,
         lease: &Lease,
         now: Timestamp,
-    ) -> Result<LeaseState, StoreError> {
+    ) -> Result<Option<Vec<CellKey>>, StoreError> {
         // Most passes find nothing, and need no transaction for it.
-        let mut pending = Builder::new(SELECT);
-        pending.push("target_id = ").value(lease.target);
-        pending.push(" and pending limit 1");
-        if self
-            .db()
-            .one::<TargetTouch>(pending.query())
-            .await?
-            .is_none()
-        {
-            return Ok(LeaseState::Held);
+        let pending = || {
+            let mut pending = Builder::new(SELECT);
+            pending.push("target_id = ").value(lease.target);
+            pending.push(" and pending");
+            pending
+        };
+        let mut any = pending();
+        any.push(" limit 1");
+        if self.db().one::<TargetTouch>(any.query()).await?.is_none() {
+            return Ok(Some(Vec::new()));
         }
         let mut tx = self.db().begin().await?;
         if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
-            return Ok(LeaseState::Lost);
+            return Ok(None);
         }
+        let touched = tx.all::<TargetTouch>(pending().query()).await?;
         let due = query(
             "update cell set due_at = $1 where target_id = $2 and due_at > $1
                 and (region, control) in (select region, control from touch where target_id = $2 and pending)",
@@ -134,7 +142,7 @@ impl Store {
         let taken = query("update touch set pending = $1 where target_id = $2 and pending");
         tx.execute(taken.bind(false).bind(lease.target)).await?;
         tx.commit().await?;
-        Ok(LeaseState::Held)
+        Ok(Some(touched.into_iter().map(|of| of.touch.key).collect()))
     }
 
     /// Who last touched a cell.
