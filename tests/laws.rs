@@ -3,15 +3,16 @@
 //! 1. A plan depends on what was observed and on nothing else.
 //! 2. Applying what was planned converges.
 //! 3. Applying a change twice is applying it once.
-//! 4. Stopped at any call, with AWS having acted or not, it converges when it is started again.
-//! 5. Once converged, a look changes nothing.
-//! 6. Whatever is disturbed is restored.
+//! 4. Once converged, a look changes nothing.
+//! 5. Whatever is disturbed is restored.
+//!
+//! What holds when a call fails stands in `faults`.
 
-use awsim::faults::{Kind, Plan};
+mod faults;
+
 use landfall_controls::control::AnyControl;
 use landfall_controls::registry;
 use landfall_model::cloud_error::Help;
-use landfall_model::control::Scope;
 use landfall_model::ids::Region;
 use landfall_tests::stage::{self, ELSEWHERE, Stage};
 use serde_json::{Value, json};
@@ -109,75 +110,6 @@ async fn a_change_applied_twice_is_a_change_applied_once() {
         }
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn stopped_at_any_call_before_aws_acts_it_converges_when_started_again() {
-    for_every_control(async |control| stopped_at_any_call(control, &Kind::TimeoutBefore).await)
-        .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn stopped_at_any_call_after_aws_acted_it_converges_when_started_again() {
-    for_every_control(async |control| stopped_at_any_call(control, &Kind::TimeoutAfter).await)
-        .await;
-}
-
-async fn stopped_at_any_call(control: &'static dyn AnyControl, kind: &Kind) {
-    let services: std::collections::BTreeSet<&str> = control
-        .descriptor()
-        .actions
-        .iter()
-        .filter_map(|action| action.split_once(':').map(|(service, _)| service))
-        .collect();
-    let of_account = matches!(control.descriptor().scope, Scope::Account | Scope::Region);
-    let mut stage = ready_for(control).await;
-    let mut stopped = 0;
-    for service in services {
-        for skip in 0.. {
-            let region = stage.regions(control).pop().expect("there is a Region");
-            let fault = Plan {
-                service: service.to_owned(),
-                operation: None,
-                account: None,
-                region: None,
-                count: Some(1),
-                skip,
-                probability: None,
-                kind: kind.clone(),
-            };
-            let fault = stage.world.sim.shared().faults().plan(fault);
-            // The first try runs into the fault; what it answers does not matter, what it left behind does.
-            let _ = stage.look_and_apply(control, &region, 1).await;
-            stage.converge(control, &region).await;
-            let fired = stage
-                .world
-                .sim
-                .shared()
-                .faults()
-                .list()
-                .iter()
-                .any(|known| known.id == fault && known.fired == 1);
-            stage.world.sim.shared().faults().clear();
-            // Some services are listed only because AWS asks them on the caller's behalf.
-            if !fired {
-                break;
-            }
-            stopped += 1;
-            if of_account {
-                stage.another_account(stopped).await;
-                stage.converge_before(control).await;
-                unsettle(control, &stage).await;
-            } else {
-                stage = ready_for(control).await;
-            }
-        }
-    }
-    assert!(
-        stopped > 0,
-        "{}: no call was stopped",
-        control.descriptor().id
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -98,6 +98,17 @@ impl World {
         by_operation
     }
 
+    /// How often each operation of a service was called, by its name or by what its IAM actions begin with.
+    pub fn calls_of(&self, service: &str) -> BTreeMap<String, u64> {
+        let mut by_operation = BTreeMap::new();
+        for (kind, count) in self.sim.shared().calls().counts() {
+            if kind.service == service || awsim::services::prefix(kind.service) == service {
+                *by_operation.entry(kind.operation.to_owned()).or_default() += count;
+            }
+        }
+        by_operation
+    }
+
     /// Disturbs the simulated AWS behind Landfall's back: see `/_awsim/tamper`. What it answers is the action's.
     pub fn tamper(&self, request: &serde_json::Value) -> serde_json::Value {
         let shared = self.sim.shared();

@@ -81,6 +81,8 @@ pub struct Fault {
     pub fired: u64,
     /// How many fitting calls there were.
     pub matched: u64,
+    /// The operation that it befell last.
+    pub befell: Option<String>,
 }
 
 /// A call as faults see it.
@@ -111,7 +113,7 @@ impl Fault {
     }
 
     /// Whether it befalls this fitting call.
-    fn fires(&mut self, random: &mut SmallRng) -> bool {
+    fn fires(&mut self, target: Target<'_>, random: &mut SmallRng) -> bool {
         self.matched += 1;
         let fires = self.matched > self.plan.skip
             && self.plan.count.is_none_or(|count| self.fired < count)
@@ -119,7 +121,10 @@ impl Fault {
                 .plan
                 .probability
                 .is_none_or(|probability| random.random_bool(probability.clamp(0.0, 1.0)));
-        self.fired += u64::from(fires);
+        if fires {
+            self.fired += 1;
+            self.befell = Some(target.operation.to_owned());
+        }
         fires
     }
 }
@@ -151,6 +156,7 @@ impl Faults {
             plan,
             fired: 0,
             matched: 0,
+            befell: None,
         });
         self.planned
     }
@@ -190,7 +196,7 @@ impl Faults {
             .iter_mut()
             .filter(|fault| !matches!(fault.plan.kind, Kind::StaleRead | Kind::Delivery(_)))
             .filter(|fault| fault.fits(target));
-        fitting.find_map(|fault| fault.fires(random).then(|| fault.plan.kind.clone()))
+        fitting.find_map(|fault| fault.fires(target, random).then(|| fault.plan.kind.clone()))
     }
 
     /// What befalls an event on its way.
@@ -200,7 +206,7 @@ impl Faults {
             let Kind::Delivery(delivery) = fault.plan.kind else {
                 return None;
             };
-            (fault.fits(target) && fault.fires(random)).then_some(delivery)
+            (fault.fits(target) && fault.fires(target, random)).then_some(delivery)
         })
     }
 
@@ -228,7 +234,7 @@ impl Faults {
             *before = Some(std::mem::replace(now, answer.clone()));
         }
         match before {
-            Some(before) if fault.fires(&mut self.random) => before.clone(),
+            Some(before) if fault.fires(target, &mut self.random) => before.clone(),
             _ => answer,
         }
     }
