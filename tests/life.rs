@@ -606,7 +606,7 @@ fn session(cloud: &Cloud, place: &Place, control: &dyn AnyControl) -> Session {
     )
 }
 
-/// Sets up by hand, in every Region, what a control of the foundation wants; `rename` may give things other names.
+/// Sets up by hand, in every Region, what the baseline of sandboxes wants of a control; `rename` may give things other names.
 async fn by_hand(
     world: &World,
     cloud: &Cloud,
@@ -615,12 +615,8 @@ async fn by_hand(
     rename: impl Fn(&mut serde_json::Value),
 ) {
     let control = registry::control(&id.parse().expect("an id")).expect("it is registered");
-    let foundation = world
-        .catalogue
-        .baselines
-        .get("foundation")
-        .expect("embedded");
-    let entry = &foundation.controls[&control.descriptor().id];
+    let baseline = world.catalogue.baselines.get("sandbox").expect("embedded");
+    let entry = &baseline.controls[&control.descriptor().id];
     let regions = if control.descriptor().scope.is_regional() {
         world.zone.governed_regions.clone()
     } else {

@@ -101,17 +101,34 @@ impl fmt::Display for Change {
                 } else {
                     "without"
                 };
+                let often = match recording.frequency.as_str() {
+                    "DAILY" => "daily",
+                    _ => "continuously",
+                };
                 write!(
                     f,
-                    "set the recorder {name} to every supported type, {global} global IAM types"
+                    "set the recorder {name} to every supported type, {global} global IAM types, recorded {often}"
                 )
             }
             Change::PutChannel { name, delivery } => {
-                write!(f, "set the delivery channel {name} to {}", delivery.bucket)
+                write!(
+                    f,
+                    "set the delivery channel {name} to {}, with snapshots every {}",
+                    delivery.bucket,
+                    spoken(&delivery.snapshot_frequency)
+                )
             }
             Change::Start { name } => write!(f, "start the recorder {name}"),
         }
     }
+}
+
+/// `TwentyFour_Hours` as people say it.
+fn spoken(frequency: &str) -> String {
+    frequency
+        .replace('_', " ")
+        .to_lowercase()
+        .replace("twentyfour", "24")
 }
 
 const RECORDERS: &str = "config:DescribeConfigurationRecorders";
@@ -429,8 +446,7 @@ mod tests {
 
     #[test]
     fn what_is_there_is_updated_under_its_own_name_and_in_aws_order() {
-        const PUT: &str =
-            "set the recorder theirs to every supported type, without global IAM types";
+        const PUT: &str = "set the recorder theirs to every supported type, without global IAM types, recorded continuously";
         let partial = Recording {
             all_supported: false,
             ..recording()
@@ -444,8 +460,8 @@ mod tests {
                 None,
                 None,
                 vec![
-                    "set the recorder default to every supported type, without global IAM types",
-                    "set the delivery channel default to logs",
+                    "set the recorder default to every supported type, without global IAM types, recorded continuously",
+                    "set the delivery channel default to logs, with snapshots every 24 hours",
                     "start the recorder default",
                 ],
             ),
@@ -462,7 +478,7 @@ mod tests {
             (
                 Some(recorder()),
                 Some(channel(elsewhere)),
-                vec!["set the delivery channel theirs to logs"],
+                vec!["set the delivery channel theirs to logs, with snapshots every 24 hours"],
             ),
         ] {
             let desired = Desired {
