@@ -18,7 +18,7 @@ use landfall_server::store::{
     Account, AskedRepair, DriftFilter, RepairScope, Store, WaiverDecided,
 };
 use landfall_tests::clock::Forward;
-use landfall_tests::database::Database;
+use landfall_tests::database::{Database, pause};
 use landfall_tests::process::Serve;
 use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
 use serde_json::json;
@@ -374,7 +374,10 @@ async fn the_commands_say_what_differs_and_end_accordingly() {
     // The server has an engine of its own, whose baseline does not ask.
     let now = scene.clock.now();
     for target in [scene.account.target(), TargetId::Organization] {
-        let paused = scene.store().pause(target, "a test", "test", now).await;
+        let paused = scene
+            .store()
+            .pause(target, &pause("a test", "test", now))
+            .await;
         assert!(paused.expect("the store answers"));
     }
     let Scene {

@@ -14,7 +14,7 @@ use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use landfall_model::plan::{CellOutcome, Moved, PlanScope, PlanState, TargetStage};
 use landfall_server::store::{Account, NewPlan, Plan, PlanCell, Store};
-use landfall_tests::database::Database;
+use landfall_tests::database::{Database, pause};
 use landfall_tests::process::{Serve, call};
 use landfall_tests::world::{Running, World, ask, landing_zone_in, soon, state_of};
 use serde_json::{Value, json};
@@ -329,7 +329,12 @@ async fn where_something_moved_nothing_is_changed() {
     // A paused account is planned, and not changed.
     let target = scene.accounts[0].target();
     let now = jiff::Timestamp::now();
-    assert!(store.pause(target, "4711", "ann", now).await.unwrap());
+    assert!(
+        store
+            .pause(target, &pause("4711", "ann", now))
+            .await
+            .unwrap()
+    );
     let plan = scene.plan_of(&[target], &PlanScope::default()).await;
     assert_eq!(plan.counts.cells_to_change, 2);
     assert_eq!(store.paused_in_plan(plan.id).await.unwrap().len(), 1);

@@ -9,7 +9,7 @@ use landfall_model::creation::Creation;
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use landfall_server::store::{AssetReport, Lease, LeaseState, NewEvent, Store};
-use landfall_tests::database::{both, within};
+use landfall_tests::database::{both, pause, within};
 use uuid::Uuid;
 
 use super::{MINUTE, add, at, claim, claim_one};
@@ -275,7 +275,12 @@ async fn what_is_wanted_is_new_until_it_was_tried() {
             let released = store.release(lease, at(0), false, None).await.unwrap();
             assert_eq!(released, LeaseState::Held);
         }
-        assert!(store.pause(target, "audit", "bob", at(1)).await.unwrap());
+        assert!(
+            store
+                .pause(target, &pause("audit", "bob", at(1)))
+                .await
+                .unwrap()
+        );
         assert!(store.resume(target, "bob", at(1)).await.unwrap());
         let lease = claim_one(store, at(1)).await;
         assert!(lease.wanted_anew, "a pause ends with a fresh look");
@@ -348,52 +353,6 @@ async fn attempts_count_until_a_pass_ends_without_an_error() {
             (seen.attempts, seen.last_error, seen.observed_generation),
             (0, None, 0)
         );
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nobody_works_on_what_is_paused() {
-    both(async |db| {
-        let store = &db.store;
-        let target = add(store, "a@example.com").await.target();
-        let lease = claim_one(store, at(0)).await;
-        assert!(store.pause(target, "audit", "bob", at(1)).await.unwrap());
-        assert!(!store.pause(target, "again", "bob", at(1)).await.unwrap());
-        assert_eq!(
-            store.release(lease, at(2), true, None).await.unwrap(),
-            LeaseState::Held,
-            "what is under way may end"
-        );
-        assert!(
-            store
-                .claim(Uuid::now_v7(), at(900), 9, MINUTE)
-                .await
-                .unwrap()
-                .is_empty()
-        );
-        assert_eq!(store.next_due().await.unwrap(), None);
-        let paused = store.target(target).await.unwrap().unwrap().paused.unwrap();
-        assert_eq!(
-            (paused.by.as_str(), paused.reason.as_str(), paused.at),
-            ("bob", "audit", at(1))
-        );
-        assert!(store.resume(target, "bob", at(1_000)).await.unwrap());
-        assert!(!store.resume(target, "bob", at(1_000)).await.unwrap());
-        assert_eq!(claim_one(store, at(1_000)).await.target, target);
-        let kinds: Vec<_> = store
-            .events(target, 0, 9)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|event| event.kind)
-            .collect();
-        assert_eq!(
-            kinds,
-            [EventKind::Requested, EventKind::Paused, EventKind::Resumed]
-        );
-        let nobody = TargetId::Account(Uuid::now_v7());
-        assert!(!store.pause(nobody, "x", "bob", at(1)).await.unwrap());
     })
     .await;
 }

@@ -12,6 +12,7 @@ mod creation;
 mod decisions;
 mod events;
 mod leases;
+mod pauses;
 mod plans;
 mod requests;
 mod rollouts;

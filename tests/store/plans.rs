@@ -13,7 +13,7 @@ use landfall_server::catalogue::Catalogue;
 use landfall_server::store::{
     Deed, Lease, LeaseState, NewPlan, PlannedCell, Seen, Store, TargetPlan,
 };
-use landfall_tests::database::both;
+use landfall_tests::database::{both, pause};
 use landfall_tests::world::LANDING_ZONE;
 use serde_json::json;
 use uuid::Uuid;
@@ -303,7 +303,12 @@ async fn a_claim_for_a_plan_makes_nothing_due() {
         assert_eq!(due().await, at(90), "the end of the lost lease");
 
         // What is paused may be looked at, and nothing else.
-        assert!(store.pause(target, "4711", "ann", at(92)).await.unwrap());
+        assert!(
+            store
+                .pause(target, &pause("4711", "ann", at(92)))
+                .await
+                .unwrap()
+        );
         assert!(
             store
                 .claim(Uuid::now_v7(), at(95), 9, MINUTE)
@@ -398,7 +403,7 @@ async fn paused_and_governed_accounts_are_found() {
         assert!(store.paused_in_plan(id).await.unwrap().is_empty());
         assert!(
             store
-                .pause(account.target(), "4711", "ann", at(2))
+                .pause(account.target(), &pause("4711", "ann", at(2)))
                 .await
                 .unwrap()
         );

@@ -154,10 +154,7 @@ async fn a_touch_wakes_its_target_and_nobody_elses() {
             .await
             .unwrap();
         assert_eq!(late.len(), 1);
-        assert_eq!(
-            store.take_touches(&lease, at(201)).await.unwrap(),
-            None
-        );
+        assert_eq!(store.take_touches(&lease, at(201)).await.unwrap(), None);
     })
     .await;
 }

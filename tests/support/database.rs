@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use landfall_server::store::Store;
+use jiff::Timestamp;
+use landfall_server::store::{Pause, Store};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use tempfile::TempDir;
 
@@ -137,4 +138,14 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future)
         .await
         .unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}
+
+/// A pause without an end.
+pub fn pause(reason: &str, by: &str, at: Timestamp) -> Pause {
+    Pause {
+        at,
+        by: by.to_owned(),
+        reason: reason.to_owned(),
+        until: None,
+    }
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use axum::Json as Reply;
 use axum::extract::State;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use landfall_model::account::Phase;
 use landfall_model::aws_state::AwsState;
+use landfall_model::request::FieldError;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -21,7 +22,7 @@ use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument};
 use super::standing::Standing;
 use super::{Api, cells, schema};
-use crate::store::{self, AccountFilter, CellCount, Purpose};
+use crate::store::{self, AccountFilter, CellCount, Pause, Purpose};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -208,16 +209,55 @@ pub(super) fn by_status(counts: Vec<CellCount>) -> BTreeMap<String, u64> {
     by_status
 }
 
+/// Why an account is to be left alone, and for how long.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PauseForm {
+    #[serde(default)]
+    #[schema(example = "Incident 4711")]
+    pub reason: String,
+    /// When the pause ends by itself, within a year; without it somebody has to resume the account.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default)]
+    pub until: Option<Timestamp>,
+}
+
+/// The longest pause that ends by itself.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+impl PauseForm {
+    fn checked(self, principal: &Principal, now: Timestamp) -> Result<Pause, Problem> {
+        let reason = Reason {
+            reason: self.reason,
+        }
+        .needed()?;
+        let fits = |until: Timestamp| now < until && until.duration_since(now) <= LONGEST_PAUSE;
+        if self.until.is_some_and(|until| !fits(until)) {
+            return Err(Problem::invalid(vec![FieldError {
+                pointer: "/until".to_owned(),
+                rule: format!("must be after now, {now:.0}, and within a year"),
+            }]));
+        }
+        Ok(Pause {
+            at: now,
+            by: principal.name.clone(),
+            reason,
+            until: self.until,
+        })
+    }
+}
+
 /// Keep Landfall from changing an account
 ///
-/// What is under way ends as it would; nothing else begins until `resume`.
+/// What is under way ends as it would; nothing else begins until `resume`, or until the time that was given. Pausing what
+/// is paused changes nothing: the first reason stands.
 #[utoipa::path(
     post,
     path = "/accounts/{account_id}/pause",
     operation_id = "pause_account",
     tag = "accounts",
     params(("account_id" = String, Path, description = "Twelve digits")),
-    request_body = Reason,
+    request_body = PauseForm,
     responses(
         (status = 200, body = AccountState),
         (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
@@ -227,15 +267,12 @@ async fn pause(
     State(api): State<Api>,
     principal: Principal,
     Path(account_id): Path<String>,
-    OptionalJson(reason): OptionalJson<Reason>,
+    OptionalJson(form): OptionalJson<PauseForm>,
 ) -> Result<Reply<AccountState>, Problem> {
     authorize(&principal, Action::PauseAccount)?;
-    let reason = reason.needed()?;
     let target = api.account_by_number(&account_id).await?.target();
-    // Pausing what is paused changes nothing: the first reason stands.
-    api.store
-        .pause(target, &reason, &principal.name, api.now())
-        .await?;
+    let pause = form.checked(&principal, api.now())?;
+    api.store.pause(target, &pause).await?;
     state(&api, &account_id).await.map(Reply)
 }
 

@@ -79,6 +79,17 @@ async fn gauges(api: &Api, text: &mut String) -> Result<(), StoreError> {
         "# HELP landfall_due_lag_seconds By how long the longest due target is late.\n\
          # TYPE landfall_due_lag_seconds gauge\nlandfall_due_lag_seconds {lag}\n"
     ));
+    let paused = api.store.pause_count().await?;
+    let oldest = paused.oldest.map_or(0.0, |at| {
+        api.now().duration_since(at).as_secs_f64().max(0.0)
+    });
+    text.push_str(&format!(
+        "# HELP landfall_paused_accounts Accounts that nobody looks after because somebody paused them.\n\
+         # TYPE landfall_paused_accounts gauge\nlandfall_paused_accounts {}\n\
+         # HELP landfall_oldest_pause_seconds For how long the longest pause has lasted.\n\
+         # TYPE landfall_oldest_pause_seconds gauge\nlandfall_oldest_pause_seconds {oldest}\n",
+        paused.targets
+    ));
     rollout(api, text).await
 }
 

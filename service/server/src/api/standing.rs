@@ -74,6 +74,10 @@ pub struct Paused {
     pub since: Timestamp,
     pub by: String,
     pub reason: String,
+    /// When it ends by itself; absent when somebody has to resume it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 impl From<Pause> for Paused {
@@ -82,6 +86,7 @@ impl From<Pause> for Paused {
             since: pause.at,
             by: pause.by,
             reason: pause.reason,
+            until: pause.until,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
 use landfall_model::aws_state::AwsState;
 use landfall_model::ids::AccountId;
 use serde_json::json;
@@ -43,6 +44,12 @@ enum Verb {
         /// Why, for the history.
         #[arg(long)]
         reason: String,
+        /// When the pause ends by itself, `2026-12-01T08:00:00Z`.
+        #[arg(long, value_name = "TIME", conflicts_with = "hours")]
+        until: Option<Timestamp>,
+        /// After how many hours the pause ends by itself; without this and --until somebody has to resume the account.
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..=8_784))]
+        hours: Option<u16>,
     },
     /// Let Landfall look after an account again.
     Resume { account_id: AccountId },
@@ -163,12 +170,17 @@ pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
         }
         Verb::Cells(wanted) => cells(&client, wanted).await?,
         Verb::Repair(wanted) => repair(&client, wanted).await?,
-        Verb::Pause { account_id, reason } => {
+        Verb::Pause {
+            account_id,
+            reason,
+            until,
+            hours,
+        } => {
             let path = path(["accounts", account_id.as_str(), "pause"]);
-            show(
-                &client,
-                client.post(&path, &json!({ "reason": reason })).await?,
-            )?;
+            let after = |hours: u16| SystemClock.now() + SignedDuration::from_hours(hours.into());
+            let until = until.or(hours.map(after));
+            let form = json!({ "reason": reason, "until": until });
+            show(&client, client.post(&path, &form).await?)?;
         }
         Verb::Resume { account_id } => {
             let path = path(["accounts", account_id.as_str(), "resume"]);

@@ -12,8 +12,12 @@ use crate::api::standing::{Standing, Wish};
 pub(super) fn fields(standing: &Standing, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
     if let Some(paused) = &standing.paused {
+        let until = match paused.until {
+            Some(until) => format!(" until {until:.0}"),
+            None => String::new(),
+        };
         let why = format!(
-            "since {:.0} by {}: {}",
+            "since {:.0}{until} by {}: {}",
             paused.since, paused.by, paused.reason
         );
         fields.push(("PAUSED", why));

@@ -385,7 +385,8 @@ impl Engine {
         }
     }
 
-    /// Shows that this replica lives, learns how many others do, and has what is old forgotten.
+    /// Shows that this replica lives, learns how many others do, ends pauses whose time is over, and has what is old
+    /// forgotten.
     async fn beat(self, shutdown: CancellationToken) {
         let mut forget_at = self.clock.now();
         while !shutdown.is_cancelled() {
@@ -400,6 +401,9 @@ impl Engine {
             match alive.await {
                 Ok(replicas) => self.cloud.limiter().set_replicas(replicas),
                 Err(error) => warn!(error = %chain(&error), "the replicas could not be counted"),
+            }
+            if let Err(error) = self.store.end_pauses(now).await {
+                warn!(error = %chain(&error), "pauses whose time is over could not be ended");
             }
             self.cloud.forget_idle();
             if forget_at <= now {

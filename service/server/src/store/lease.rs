@@ -8,13 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use landfall_model::cloud_error::StoredError;
-use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 
 use super::db::Tx;
 use super::error::StoreError;
-use super::events::{self, NewEvent};
-use super::sql::{BadColumn, Builder, Query, Row, Stored, Value, query};
+use super::pauses::Pause;
+use super::sql::{BadColumn, Builder, Row, Stored, Value, query};
 use super::{Store, Tell};
 
 /// The right to work on a target, until another replica takes it over. Only `Store::claim` makes one, and whoever
@@ -60,27 +59,11 @@ pub struct Target {
     pub last_error: Option<StoredError>,
 }
 
-/// Why nobody works on a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pause {
-    pub at: Timestamp,
-    pub by: String,
-    pub reason: String,
-}
-
 impl Stored for Target {
     const TABLE: &'static str = "target";
     const KEY: &'static str = "id";
 
     fn read(row: &Row) -> Result<Self, BadColumn> {
-        let paused = match row.maybe_time("paused_at")? {
-            None => None,
-            Some(at) => Some(Pause {
-                at,
-                by: row.text("paused_by")?,
-                reason: row.text("paused_reason")?,
-            }),
-        };
         Ok(Target {
             id: row.name("id")?,
             generation: row.integer("generation")?,
@@ -89,7 +72,7 @@ impl Stored for Target {
             attempts: row.number("attempts")?,
             leased_by: row.maybe_name("leased_by")?,
             leased_until: row.maybe_time("leased_until")?,
-            paused,
+            paused: Pause::read(row)?,
             last_error: row.maybe_json("last_error")?,
         })
     }
@@ -116,9 +99,9 @@ impl Stored for Lease {
     }
 }
 
-const SELECT: &str =
+pub(super) const SELECT: &str =
     "select id, generation, observed_generation, due_at, attempts, leased_by, leased_until,
-    paused_at, paused_by, paused_reason, last_error from target";
+    paused_at, paused_by, paused_reason, paused_until, last_error from target";
 
 /// The answer of a query for one moment.
 struct Moment(Option<Timestamp>);
@@ -274,66 +257,6 @@ impl Store {
         tx.execute(insert.bind(TargetId::Organization).bind(now))
             .await?;
         self.commit(tx, &[Tell::Due]).await
-    }
-
-    /// Keeps everybody from working on a target. A pass that is under way ends as it would; no other begins.
-    /// `false` when there is no such target, or it is paused already.
-    pub async fn pause(
-        &self,
-        target: TargetId,
-        reason: &str,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let pause = query(
-            "update target set paused_at = $1, paused_by = $2, paused_reason = $3
-             where id = $4 and paused_at is null",
-        )
-        .bind(now)
-        .bind(actor)
-        .bind(reason)
-        .bind(target);
-        let event = NewEvent::by(
-            actor,
-            target,
-            EventKind::Paused,
-            format!("Paused: {reason}"),
-        );
-        self.change_target(pause, &event, now).await
-    }
-
-    /// Ends a pause; the target is due now, with all of its cells that are not in sync. `false` when it is not paused.
-    pub async fn resume(
-        &self,
-        target: TargetId,
-        actor: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let resume = query(
-            "update target set paused_at = null, paused_by = null, paused_reason = null,
-                generation = generation + 1, due_at = case when leased_by is null then $1 else due_at end
-             where id = $2 and paused_at is not null",
-        )
-        .bind(now)
-        .bind(target);
-        let event = NewEvent::by(actor, target, EventKind::Resumed, "Resumed".to_owned());
-        self.change_target(resume, &event, now).await
-    }
-
-    async fn change_target(
-        &self,
-        change: Query,
-        event: &NewEvent,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let mut tx = self.db().begin().await?;
-        let changed = tx.execute(change).await? > 0;
-        if changed {
-            events::append(&mut tx, std::slice::from_ref(event), now).await?;
-        }
-        self.commit(tx, &[Tell::Due, Tell::Events(event.target)])
-            .await?;
-        Ok(changed)
     }
 }
 

@@ -101,8 +101,7 @@ impl Store {
             tx.execute(upsert.query()).await?;
         }
         wake_in(&mut tx, target, now, 0).await?;
-        self.commit(tx, &[Tell::Due, Tell::Touched(target)])
-            .await?;
+        self.commit(tx, &[Tell::Due, Tell::Touched(target)]).await?;
         Ok(true)
     }
 

@@ -130,6 +130,12 @@ impl Server {
         .await
     }
 
+    /// The metrics as a scraper reads them.
+    pub(super) async fn metrics(&self) -> String {
+        let request = Request::get("/metrics").body(Body::empty());
+        self.send(request.unwrap()).await.text
+    }
+
     pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_as(BOOTSTRAP, path, body).await
     }

@@ -96,19 +96,10 @@ async fn an_account_shows_how_it_stands() {
     assert_eq!(account.body["cells"]["in_sync"], 1, "{}", account.text);
     assert_eq!(account.body["cells"]["drifted"], 1);
     assert_eq!(account.body["cells"]["stuck"], 0);
-    let metrics = server
-        .send(
-            http::Request::get("/metrics")
-                .body(axum::body::Body::empty())
-                .unwrap(),
-        )
-        .await;
+    let metrics = server.metrics().await;
     let sample = "landfall_cells{control=\"guardduty.detector\",status=\"drifted\"} 1";
-    assert!(metrics.text.contains(sample), "{}", metrics.text);
-    assert!(
-        !metrics.text.contains("222222222222"),
-        "labels are closed sets"
-    );
+    assert!(metrics.contains(sample), "{metrics}");
+    assert!(!metrics.contains("222222222222"), "labels are closed sets");
 }
 
 #[tokio::test]
@@ -159,6 +150,32 @@ async fn an_account_is_paused_with_a_reason_and_resumed() {
         .await;
     assert_eq!(resumed.status, 200);
     assert_eq!(resumed.body.get("paused"), None);
+}
+
+#[tokio::test]
+async fn a_pause_may_have_an_end_which_lies_ahead() {
+    let (server, _) = governed().await;
+    let pause = "/accounts/222222222222/pause";
+    for until in ["2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"] {
+        let form = json!({ "reason": "an audit", "until": until });
+        let refused = server.post(pause, &form).await;
+        refused.is_problem(422, "invalid-fields");
+        assert_eq!(refused.body["errors"][0]["pointer"], "/until");
+    }
+    let until = (now() + jiff::SignedDuration::from_hours(2)).to_string();
+    let form = json!({ "reason": "an audit", "until": until });
+    let paused = server.post(pause, &form).await;
+    assert_eq!(
+        paused.body["paused"]["until"].as_str().map(|at| &at[..19]),
+        Some(&until[..19]),
+        "{}",
+        paused.text
+    );
+    let metrics = server.metrics().await;
+    assert!(
+        metrics.contains("\nlandfall_paused_accounts 1\n"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
