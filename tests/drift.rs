@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use awsim::faults::{Kind, Plan};
 use jiff::SignedDuration;
-use landfall_model::account::Phase;
 use landfall_model::cell::{Cell, CellStatus};
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
@@ -20,7 +19,7 @@ use landfall_server::store::{
 use landfall_tests::clock::Forward;
 use landfall_tests::database::{Database, pause};
 use landfall_tests::process::Serve;
-use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
+use landfall_tests::world::{Running, World, ask, eventually, governed, landing_zone_in};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -164,17 +163,6 @@ async fn start(world: &World, store: &Store, clock: &Arc<Forward>) -> Running {
         ..Settings::default()
     };
     Running::start_with(world, store, clock.clone(), settings).await
-}
-
-async fn governed(store: &Store, account: &Account) -> Account {
-    let governed = soon(async || {
-        let account = store.account(account.id).await.expect("the store answers");
-        account.filter(|account| account.phase == Phase::Governed)
-    });
-    match governed.await {
-        Some(account) => account,
-        None => panic!("never governed:\n{}", state_of(store).await),
-    }
 }
 
 async fn in_two_regions() -> World {

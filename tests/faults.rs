@@ -14,10 +14,12 @@ use landfall_model::cloud_error::{CloudErrorKind, Help};
 use landfall_model::creation::Sighting;
 use landfall_model::ids::{AccountId, Email, TargetId};
 use landfall_server::engine::clock::{Clock, SystemClock};
-use landfall_server::store::{Account, AccountFilter, Store};
+use landfall_server::store::{Account, Store};
 use landfall_tests::clock::Forward;
 use landfall_tests::database::Database;
-use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
+use landfall_tests::world::{
+    Running, World, ask, eventually, governed, landing_zone_in, no_stranger,
+};
 use serde_json::json;
 
 /// Faults do not depend on how many Regions there are.
@@ -54,40 +56,12 @@ async fn now(store: &Store, account: &Account) -> Account {
     account.expect("it is there")
 }
 
-async fn governed(store: &Store, account: &Account) -> Account {
-    let governed = soon(async || {
-        let account = now(store, account).await;
-        assert!(!account.phase.is_final(), "{:?}", account.failure);
-        (account.phase == Phase::Governed).then_some(account)
-    })
-    .await;
-    match governed {
-        Some(account) => account,
-        None => panic!(
-            "{} was never governed:\n{}",
-            account.request.name,
-            state_of(store).await
-        ),
-    }
-}
-
 async fn failed(store: &Store, account: &Account) -> Account {
     eventually(&format!("{} failed", account.request.name), async || {
         let account = now(store, account).await;
         (account.phase == Phase::Failed).then_some(account)
     })
     .await
-}
-
-/// Every member that AWS has is one that the store knows: none was made twice.
-async fn no_stranger(world: &World, store: &Store) {
-    let known = store
-        .accounts(&AccountFilter::default(), None, 500)
-        .await
-        .expect("the store answers")
-        .items;
-    let in_aws = world.sim.shared().world().organizations.accounts();
-    assert_eq!(in_aws.len(), known.len() + 1, "and the management account");
 }
 
 #[tokio::test(flavor = "multi_thread")]

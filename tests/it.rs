@@ -8,6 +8,7 @@ mod faults;
 mod laws;
 mod life;
 mod membership;
+mod outages;
 mod plans;
 mod rollout;
 mod scan;

@@ -8,7 +8,6 @@ use awsim::faults::{Kind, Plan as Fault};
 use awsim::world::Settings;
 use awsim::{Options, Sim};
 use jiff::SignedDuration;
-use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
@@ -16,7 +15,7 @@ use landfall_model::plan::{CellOutcome, Moved, PlanScope, PlanState, TargetStage
 use landfall_server::store::{Account, NewPlan, Plan, PlanCell, Store};
 use landfall_tests::database::{Database, pause};
 use landfall_tests::process::{Serve, call};
-use landfall_tests::world::{Running, World, ask, landing_zone_in, soon, state_of};
+use landfall_tests::world::{Running, World, ask, governed, landing_zone_in, soon, state_of};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -39,7 +38,7 @@ impl Scene {
         let asked = [ask(&world, store, "A").await, ask(&world, store, "B").await];
         let mut accounts = Vec::new();
         for account in asked {
-            accounts.push(governed(store, account.id).await);
+            accounts.push(governed(store, &account).await);
         }
         in_sync(store, TargetId::Organization).await;
         Scene {
@@ -133,19 +132,6 @@ impl Scene {
         let target = target.into_iter().find(|target| target.target == of);
         let target = target.expect("the account is in the plan");
         (target.stage, target.reason)
-    }
-}
-
-async fn governed(store: &Store, id: Uuid) -> Account {
-    let governed = soon(async || {
-        let account = store.account(id).await.expect("the store answers")?;
-        assert!(!account.phase.is_final(), "{:?}", account.failure);
-        (account.phase == Phase::Governed).then_some(account)
-    })
-    .await;
-    match governed {
-        Some(account) => account,
-        None => panic!("never governed:\n{}", state_of(store).await),
     }
 }
 
@@ -444,7 +430,8 @@ async fn killed_while_a_plan_is_made_and_applied_it_goes_on() {
         .expect("an id")
         .parse()
         .expect("an id");
-    let account = governed(store, id).await;
+    let account = store.account(id).await.expect("the store answers");
+    let account = governed(store, &account.expect("it is there")).await;
     in_sync(store, account.target()).await;
     in_sync(store, TargetId::Organization).await;
     let number = account

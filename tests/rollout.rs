@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
 use landfall_model::creation::CreationPace;
 use landfall_model::event::EventKind;
@@ -16,7 +15,7 @@ use landfall_server::engine::clock::SystemClock;
 use landfall_server::store::{Account, Event, Rollout, RolloutDecided, Store};
 use landfall_tests::database::Database;
 use landfall_tests::world::{
-    Running, TIME_SCALE, World, ask_in, eventually, landing_zone_in, soon, state_of,
+    Running, TIME_SCALE, World, ask_in, eventually, governed, landing_zone_in, soon, state_of,
 };
 use tempfile::TempDir;
 
@@ -175,23 +174,6 @@ async fn start(world: &World, store: &Store) -> Running {
         ..Settings::default()
     };
     Running::start_with(world, store, Arc::new(SystemClock), settings).await
-}
-
-async fn governed(store: &Store, account: &Account) {
-    let reached = soon(async || {
-        let account = store
-            .account(account.id)
-            .await
-            .expect("the store answers")?;
-        (account.phase == Phase::Governed).then_some(())
-    });
-    if reached.await.is_none() {
-        panic!(
-            "{} is never governed:\n{}",
-            account.request.name,
-            state_of(store).await
-        );
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -57,6 +57,15 @@ async fn befall_every_call(control: &'static dyn AnyControl, kind: &Kind) {
     let mut tries = 0;
     for service in services {
         for skip in 0.. {
+            // Each try begins where there is something to do.
+            if tries > 0 && of_account {
+                stage.another_account(tries).await;
+                stage.converge_before(control).await;
+                unsettle(control, &stage).await;
+            } else if tries > 0 {
+                stage = ready_for(control).await;
+            }
+            tries += 1;
             let region = stage.regions(control).pop().expect("there is a Region");
             let fault = Plan {
                 service: service.to_owned(),
@@ -88,14 +97,6 @@ async fn befall_every_call(control: &'static dyn AnyControl, kind: &Kind) {
                 break;
             };
             reached.insert(operation);
-            tries += 1;
-            if of_account {
-                stage.another_account(tries).await;
-                stage.converge_before(control).await;
-                unsettle(control, &stage).await;
-            } else {
-                stage = ready_for(control).await;
-            }
         }
     }
     assert!(!reached.is_empty(), "{id}: no call met {kind:?}");

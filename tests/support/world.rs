@@ -9,6 +9,7 @@ use awsim::{MANAGEMENT_ACCESS_KEY, Options, Sim};
 use jiff::SignedDuration;
 use landfall_controls::cloud::{Access, Cloud};
 use landfall_controls::queue::QueueAddress;
+use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
 use landfall_model::closure::ClosurePace;
 use landfall_model::creation::CreationPace;
@@ -313,6 +314,37 @@ pub async fn state_of(store: &Store) -> String {
         }
     }
     text
+}
+
+/// Waits until an account is governed.
+pub async fn governed(store: &Store, account: &Account) -> Account {
+    let governed = soon(async || {
+        let account = store
+            .account(account.id)
+            .await
+            .expect("the store answers")?;
+        assert!(!account.phase.is_final(), "{:?}", account.failure);
+        (account.phase == Phase::Governed).then_some(account)
+    });
+    match governed.await {
+        Some(account) => account,
+        None => panic!(
+            "{} was never governed:\n{}",
+            account.request.name,
+            state_of(store).await
+        ),
+    }
+}
+
+/// Every member that AWS has is one that the store knows: none was made twice.
+pub async fn no_stranger(world: &World, store: &Store) {
+    let known = store
+        .accounts(&AccountFilter::default(), None, 500)
+        .await
+        .expect("the store answers")
+        .items;
+    let in_aws = world.sim.shared().world().organizations.accounts();
+    assert_eq!(in_aws.len(), known.len() + 1, "and the management account");
 }
 
 /// Looks again and again until something holds: level-triggered, with a long bound.

@@ -15,9 +15,11 @@ use tokio::time::Instant;
 
 use crate::limits::{self, Rate};
 
-/// The longest that a bucket stays shut after throttled answers.
-const LONGEST_PENALTY: Duration = Duration::from_secs(20);
-const FIRST_PENALTY: Duration = Duration::from_millis(250);
+/// A bucket that AWS says is empty stays shut for as long as one token takes to come, then two, then four, and no more:
+/// AWS fills it at a known rate, so longer waits would only add up where most calls are throttled.
+const LONGEST_PENALTY_TOKENS: u32 = 4;
+/// The shortest, for buckets that fill in no time.
+const SHORTEST_PENALTY: Duration = Duration::from_millis(100);
 
 type Key = (AccountId, Region, &'static str);
 
@@ -121,14 +123,17 @@ impl Limiter {
         let (name, _) = limits::bucket(action);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(bucket) = buckets.get_mut(&(account.clone(), region.clone(), name)) else {
-            return FIRST_PENALTY;
+            return SHORTEST_PENALTY;
         };
         bucket.refill(now);
         bucket.tokens = bucket.tokens.min(0.0);
         // Calls that were in flight together are throttled together: that is one penalty.
         if bucket.at <= now {
-            let penalty =
-                (FIRST_PENALTY * 2u32.saturating_pow(bucket.penalties.min(8))).min(LONGEST_PENALTY);
+            let tokens = 2u32
+                .saturating_pow(bucket.penalties)
+                .min(LONGEST_PENALTY_TOKENS);
+            let penalty = Duration::from_secs_f64(f64::from(tokens) / bucket.rate.per_second);
+            let penalty = penalty.max(SHORTEST_PENALTY);
             bucket.penalties += 1;
             bucket.at = now + penalty;
         }
@@ -231,7 +236,7 @@ mod tests {
         let mut now = Instant::now();
         limiter.reserve(&account(), &region(), MOVE, false, now);
         let mut last = Duration::ZERO;
-        for _ in 0..4 {
+        for _ in 0..3 {
             let penalty = limiter.throttled(&account(), &region(), MOVE, now);
             assert!(penalty > last);
             assert_eq!(
@@ -243,10 +248,13 @@ mod tests {
             last = penalty;
             now += penalty + Duration::from_secs(5);
         }
+        assert_eq!(limiter.throttled(&account(), &region(), MOVE, now), last);
         limiter.went_through(&account(), &region(), MOVE);
+        now += last + Duration::from_secs(5);
+        // Two come in a second.
         assert_eq!(
             limiter.throttled(&account(), &region(), MOVE, now),
-            FIRST_PENALTY
+            Duration::from_millis(500)
         );
     }
 

@@ -1,0 +1,219 @@
+//! Faults that last: a Region that fails for an hour, an AWS that throttles most calls, writes whose answers get lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use awsim::faults::{Kind, Plan};
+use jiff::SignedDuration;
+use landfall_model::cell::{Cell, CellStatus};
+use landfall_model::cloud_error::CloudErrorKind;
+use landfall_model::event::EventKind;
+use landfall_server::engine::clock::Clock;
+use landfall_server::store::{Account, Store};
+use landfall_tests::clock::Forward;
+use landfall_tests::database::Database;
+use landfall_tests::world::{
+    Running, World, ask, governed, landing_zone_in, no_stranger, soon, state_of,
+};
+use serde_json::json;
+
+/// The Region that fails.
+const BROKEN: &str = "eu-west-3";
+
+/// Every service that Landfall calls.
+const SERVICES: [&str; 11] = [
+    "organizations",
+    "sts",
+    "iam",
+    "s3",
+    "account",
+    "cloudtrail",
+    "config",
+    "guardduty",
+    "securityhub",
+    "access-analyzer",
+    "ec2",
+];
+
+fn fault(service: &str, region: Option<&str>, probability: Option<f64>, kind: Kind) -> Plan {
+    Plan {
+        service: service.to_owned(),
+        operation: None,
+        account: None,
+        region: region.map(str::to_owned),
+        count: None,
+        skip: 0,
+        probability,
+        kind,
+    }
+}
+
+/// Waits until all of some cells hold.
+async fn all(store: &Store, accounts: &[Account], what: &str, holds: impl Fn(&Cell) -> bool) {
+    let reached = soon(async || {
+        for account in accounts {
+            let cells = store.cells(account.target()).await.expect("cells");
+            if cells.is_empty() || !cells.iter().all(&holds) {
+                return None;
+            }
+        }
+        Some(())
+    });
+    if reached.await.is_none() {
+        panic!("never seen: {what}\n{}", state_of(store).await);
+    }
+}
+
+fn is_broken(cell: &Cell) -> bool {
+    cell.key.region.as_str() == BROKEN
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_that_fails_for_an_hour_delays_nobody_else_and_is_put_right_within_a_minute() {
+    let world = World::new().await;
+    let database = Database::sqlite().await;
+    let store = &database.store;
+    let clock = Arc::new(Forward::default());
+    let running = Running::start_hastened(&world, store, clock.clone()).await;
+    let mut accounts = [
+        ask(&world, store, "One").await,
+        ask(&world, store, "Two").await,
+    ];
+    for account in &mut accounts {
+        *account = governed(store, account).await;
+    }
+
+    for service in SERVICES {
+        let plan = fault(service, Some(BROKEN), None, Kind::Error5xx);
+        world.sim.shared().faults().plan(plan);
+    }
+    // Whatever is looked at from now on is news; and somebody disturbs both, here and there.
+    let broke = clock.now();
+    for region in [BROKEN, "eu-west-1"] {
+        let number = accounts[0].account_id.as_ref().expect("it has a number");
+        let stop = json!({ "service": "config", "action": "stop_recorder", "account": number, "region": region });
+        world.tamper(&stop);
+    }
+    for _ in 0..7 {
+        clock.forward(SignedDuration::from_mins(10));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    all(
+        store,
+        &accounts,
+        "sixteen Regions looked at and in sync",
+        |cell| {
+            let news = cell.observed_at.is_some_and(|at| at > broke);
+            is_broken(cell) || news && cell.status() == CellStatus::InSync
+        },
+    )
+    .await;
+    all(
+        store,
+        &accounts,
+        "every cell of the broken Region has failed",
+        |cell| {
+            let said = cell.error.as_ref().map(|error| error.kind);
+            !is_broken(cell)
+                || said == Some(CloudErrorKind::Unavailable)
+                || cell.waiting_for.is_some()
+        },
+    )
+    .await;
+    for account in &accounts {
+        let events = store
+            .events(account.target(), 0, 10_000)
+            .await
+            .expect("history");
+        let failed = events
+            .iter()
+            .filter(|event| event.kind == EventKind::Failed && event.at > broke);
+        let mut keys: Vec<_> = failed
+            .map(|event| (&event.region, &event.control))
+            .collect();
+        let told = keys.len();
+        keys.sort();
+        keys.dedup();
+        assert_eq!(
+            told,
+            keys.len(),
+            "history tells once that a cell fails, and not of each try"
+        );
+    }
+
+    world.sim.shared().faults().clear();
+    let mended = clock.now();
+    clock.forward(SignedDuration::from_mins(1));
+    all(store, &accounts, "the broken Region in sync", |cell| {
+        let news = cell.observed_at.is_some_and(|at| at > mended);
+        !is_broken(cell) || news && cell.status() == CellStatus::InSync
+    })
+    .await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_of_all_calls_throttled_is_only_slower() {
+    throttled(0.5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nine_of_ten_calls_throttled_is_only_slower() {
+    throttled(0.9).await;
+}
+
+/// Vends an account while a share of all calls is throttled.
+async fn throttled(share: f64) {
+    let world = World::with(&landing_zone_in(&["us-east-1", "eu-west-1"])).await;
+    let database = Database::sqlite().await;
+    let store = &database.store;
+    for service in SERVICES {
+        let plan = fault(service, None, Some(share), Kind::Throttle);
+        world.sim.shared().faults().plan(plan);
+    }
+    let running = Running::start(&world, store).await;
+    let account = ask(&world, store, "Payments").await;
+    governed(store, &account).await;
+    running.stop().await;
+    all(store, &[account], "everything in sync", |cell| {
+        cell.status() == CellStatus::InSync
+    })
+    .await;
+    no_stranger(&world, store).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_writes_whose_answers_get_lost_none_is_done_twice() {
+    for share in [0.05, 0.2] {
+        let world = World::with(&landing_zone_in(&["us-east-1", "eu-west-1"])).await;
+        let database = Database::sqlite().await;
+        let store = &database.store;
+        for service in SERVICES {
+            let plan = fault(service, None, Some(share), Kind::TimeoutAfter);
+            world.sim.shared().faults().plan(plan);
+        }
+        let running = Running::start(&world, store).await;
+        let account = ask(&world, store, "Payments").await;
+        let account = governed(store, &account).await;
+        world.sim.shared().faults().clear();
+        running.stop().await;
+        no_stranger(&world, store).await;
+
+        // What is recorded is what AWS has: a look at everything finds nothing to do.
+        let clock = Arc::new(Forward::default());
+        clock.forward(SignedDuration::from_hours(2));
+        let since = clock.now();
+        let before = world.mutating_calls();
+        let running = Running::start_with(&world, store, clock, Default::default()).await;
+        all(store, &[account], "everything looked at again", |cell| {
+            cell.observed_at.is_some_and(|at| at >= since) && cell.status() == CellStatus::InSync
+        })
+        .await;
+        running.stop().await;
+        assert_eq!(
+            world.mutating_calls(),
+            before,
+            "what was recorded was not so"
+        );
+    }
+}
