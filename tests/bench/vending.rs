@@ -15,6 +15,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use awsim::faults::{Kind, Plan};
 use awsim::latencies::mean_latency;
 use awsim::world::Settings;
 use awsim::{Options, Sim};
@@ -66,6 +67,24 @@ const PACE: Duration = Duration::from_secs(10);
 
 const MANY: u32 = 20;
 
+/// Shares of calls that AWS throttles although its buckets have tokens.
+const THROTTLED: [f64; 3] = [0.1, 0.5, 0.9];
+
+/// What a vend calls.
+const SERVICES: &[&str] = &[
+    "organizations",
+    "sts",
+    "iam",
+    "s3",
+    "account",
+    "cloudtrail",
+    "config",
+    "guardduty",
+    "securityhub",
+    "access-analyzer",
+    "ec2",
+];
+
 struct Bench {
     sim: Sim,
     address: std::net::SocketAddr,
@@ -93,6 +112,7 @@ async fn main() -> anyhow::Result<()> {
         "ready after                {:>8.2} s",
         started.elapsed().as_secs_f64()
     );
+    println!("resident when ready {:>8.1} MiB", resident(process.id())?);
     let bench = Bench {
         sim,
         address,
@@ -116,8 +136,17 @@ async fn main() -> anyhow::Result<()> {
     bench.measure(1, "one", limit).await?;
 
     tokio::time::sleep(Duration::from_secs(35)).await;
-    let limit = PACE * (MANY - BURST) + limit;
-    bench.measure(MANY, "many", limit).await?;
+    let pace = PACE * (MANY - BURST) + limit;
+    bench.measure(MANY, "many", pace).await?;
+
+    for share in THROTTLED {
+        tokio::time::sleep(Duration::from_secs(35)).await;
+        bench.throttle(share);
+        println!("{:.0} % of all calls throttled:", share * 100.0);
+        let name = format!("throttled {share}");
+        bench.measure(1, &name, limit).await?;
+        bench.sim.shared().faults().clear();
+    }
 
     println!(
         "resident memory of the server {:>8.1} MiB",
@@ -129,6 +158,22 @@ async fn main() -> anyhow::Result<()> {
 }
 
 impl Bench {
+    /// Has a share of all calls throttled, whatever they are.
+    fn throttle(&self, share: f64) {
+        for service in SERVICES {
+            self.sim.shared().faults().plan(Plan {
+                service: (*service).to_owned(),
+                operation: None,
+                account: None,
+                region: None,
+                count: None,
+                skip: 0,
+                probability: Some(share),
+                kind: Kind::Throttle,
+            });
+        }
+    }
+
     async fn measure(&self, accounts: u32, name: &str, limit: Duration) -> anyhow::Result<()> {
         let before = Calls::so_far(self.sim.shared());
         let cpu = cpu_time(self.pid)?;

@@ -2,6 +2,7 @@
 
 mod drift;
 mod errors;
+mod life;
 mod plans;
 mod reads;
 mod requests;
