@@ -49,8 +49,8 @@ async fn befall_every_call(control: &'static dyn AnyControl, kinds: &[Kind]) {
         .collect();
     let of_account = matches!(control.descriptor().scope, Scope::Account | Scope::Region);
     let mut stage = ready_for(control).await;
-    // Operations, by kind.
-    let mut reached = vec![BTreeSet::new(); kinds.len()];
+    // Services and operations, by kind.
+    let mut reached: Vec<BTreeSet<(&str, String)>> = vec![BTreeSet::new(); kinds.len()];
     let mut tries = 0;
     for service in services {
         for skip in 0.. {
@@ -84,7 +84,7 @@ async fn befall_every_call(control: &'static dyn AnyControl, kinds: &[Kind]) {
                 let missed = called
                     .iter()
                     .filter(|(operation, count)| before.get(*operation) != Some(count))
-                    .find(|(operation, _)| !reached[0].contains(*operation));
+                    .find(|(operation, _)| !reached[0].contains(&(service, (*operation).clone())));
                 if *first != Kind::StaleRead {
                     assert_eq!(missed, None, "{id} calls what no {first:?} befell");
                 }
@@ -98,10 +98,11 @@ async fn befall_every_call(control: &'static dyn AnyControl, kinds: &[Kind]) {
                     kind: kind.clone(),
                     ..nth.clone()
                 };
-                reached.extend(until_befallen(control, &stage, &region, &same).await);
+                let befell = until_befallen(control, &stage, &region, &same).await;
+                reached.extend(befell.map(|operation| (service, operation)));
             }
             stage.converge(control, &region).await;
-            reached[0].insert(operation);
+            reached[0].insert((service, operation));
         }
     }
     let nothing_changes = kinds == [Kind::StaleRead] && ONLY_WATCHES.contains(&id.as_str());
@@ -109,8 +110,25 @@ async fn befall_every_call(control: &'static dyn AnyControl, kinds: &[Kind]) {
         nothing_changes || !reached[0].is_empty(),
         "{id}: no call met {kinds:?}"
     );
-    for (kind, operations) in kinds.iter().zip(&reached) {
-        assert_eq!(*operations, reached[0], "{id}: not every call met {kind:?}");
+    // Some calls are made but once, in a row with those that change what the next look sees.
+    for (kind, met) in kinds.iter().zip(&reached) {
+        for (service, operation) in reached[0].difference(met) {
+            let stage = ready_for(control).await;
+            let region = stage.regions(control).pop().expect("there is a Region");
+            let first = Plan {
+                service: (*service).to_owned(),
+                operation: Some(operation.clone()),
+                account: None,
+                region: None,
+                count: Some(1),
+                skip: 0,
+                probability: None,
+                kind: kind.clone(),
+            };
+            let befell = until_befallen(control, &stage, &region, &first).await;
+            assert!(befell.is_some(), "{id}: {operation} never met {kind:?}");
+            stage.converge(control, &region).await;
+        }
     }
 }
 

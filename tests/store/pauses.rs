@@ -98,7 +98,7 @@ async fn a_pause_ends_by_itself_when_its_time_is_over() {
         );
         assert_eq!(
             events[1].sentence,
-            "Paused until 2026-01-01T00:01:00Z: release"
+            "Paused until 2027-01-15T08:01:00Z: release"
         );
     })
     .await;

@@ -309,7 +309,13 @@ pub async fn state_of(store: &Store) -> String {
         );
         for cell in store.cells(id).await.expect("cells") {
             if cell.status() != CellStatus::InSync {
-                text += &format!("  {} {:?} {:?}\n", cell.key, cell.status(), cell.drift);
+                text += &format!(
+                    "  {} {:?} {:?} {:?}\n",
+                    cell.key,
+                    cell.status(),
+                    cell.drift,
+                    cell.error
+                );
             }
         }
     }
