@@ -16,31 +16,10 @@ use landfall_model::ids::{AccountId, Email, TargetId};
 use landfall_server::engine::clock::{Clock, SystemClock};
 use landfall_server::store::{Account, Store};
 use landfall_tests::clock::Forward;
-use landfall_tests::database::Database;
 use landfall_tests::world::{
-    Running, World, ask, eventually, governed, landing_zone_in, no_stranger,
+    Running, World, ask, eventually, every, governed, in_two_regions, no_stranger, now,
 };
 use serde_json::json;
-
-/// Faults do not depend on how many Regions there are.
-async fn in_two_regions() -> (World, Database) {
-    let world = World::with(&landing_zone_in(&["us-east-1", "eu-west-1"])).await;
-    (world, Database::sqlite().await)
-}
-
-/// A fault that befalls every call of an operation, or of a whole service.
-fn every(service: &str, operation: Option<&str>, kind: Kind) -> Plan {
-    Plan {
-        service: service.to_owned(),
-        operation: operation.map(str::to_owned),
-        account: None,
-        region: None,
-        count: None,
-        skip: 0,
-        probability: None,
-        kind,
-    }
-}
 
 /// How often the planned faults befell a call, by service.
 fn fired(world: &World) -> BTreeMap<String, u64> {
@@ -49,11 +28,6 @@ fn fired(world: &World) -> BTreeMap<String, u64> {
         *fired.entry(fault.plan.service.clone()).or_default() += fault.fired;
     }
     fired
-}
-
-async fn now(store: &Store, account: &Account) -> Account {
-    let account = store.account(account.id).await.expect("the store answers");
-    account.expect("it is there")
 }
 
 async fn failed(store: &Store, account: &Account) -> Account {

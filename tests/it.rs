@@ -2,7 +2,9 @@
 
 mod crash;
 mod default_vpc;
+mod doctor;
 mod drift;
+mod enrolling;
 mod events;
 mod faults;
 mod laws;

@@ -8,12 +8,14 @@ use jiff::SignedDuration;
 use landfall_model::cell::{Cell, CellStatus};
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::event::EventKind;
+use landfall_model::ids::TargetId;
 use landfall_server::engine::clock::Clock;
-use landfall_server::store::{Account, Store};
+use landfall_server::store::{Account, AccountFilter, Store};
 use landfall_tests::clock::Forward;
 use landfall_tests::database::Database;
 use landfall_tests::world::{
-    Running, World, ask, governed, landing_zone_in, no_stranger, soon, state_of,
+    Running, World, ask, eventually, every, governed, in_two_regions, landing_zone_in, no_stranger,
+    soon, state_of,
 };
 use serde_json::json;
 
@@ -35,19 +37,6 @@ const SERVICES: [&str; 11] = [
     "ec2",
 ];
 
-fn fault(service: &str, region: Option<&str>, probability: Option<f64>, kind: Kind) -> Plan {
-    Plan {
-        service: service.to_owned(),
-        operation: None,
-        account: None,
-        region: region.map(str::to_owned),
-        count: None,
-        skip: 0,
-        probability,
-        kind,
-    }
-}
-
 /// Waits until all of some cells hold.
 async fn all(store: &Store, accounts: &[Account], what: &str, holds: impl Fn(&Cell) -> bool) {
     let mut left = Vec::new();
@@ -62,6 +51,21 @@ async fn all(store: &Store, accounts: &[Account], what: &str, holds: impl Fn(&Ce
     if reached.await.is_none() {
         panic!("never seen: {what}\n{left:#?}\n{}", state_of(store).await);
     }
+}
+
+/// Whether every cell of every target is in sync.
+async fn at_rest(store: &Store) -> Option<()> {
+    let filter = AccountFilter::default();
+    let accounts = store.accounts(&filter, None, 100).await.expect("accounts");
+    let accounts = accounts.items;
+    let targets = accounts.iter().map(Account::target);
+    for target in targets.chain([TargetId::Organization]) {
+        let cells = store.cells(target).await.expect("cells");
+        if cells.is_empty() || cells.iter().any(|cell| cell.status() != CellStatus::InSync) {
+            return None;
+        }
+    }
+    Some(())
 }
 
 /// Whether a cell is of what fails. Which Regions are enabled is asked elsewhere.
@@ -85,7 +89,10 @@ async fn a_region_that_fails_for_an_hour_delays_nobody_else_and_is_put_right_wit
     }
 
     for service in SERVICES {
-        let plan = fault(service, Some(BROKEN), None, Kind::Error5xx);
+        let plan = Plan {
+            region: Some(BROKEN.to_owned()),
+            ..every(service, None, Kind::Error5xx)
+        };
         world.sim.shared().faults().plan(plan);
     }
     // Whatever is looked at from now on is news; and somebody disturbs both, here and there.
@@ -165,11 +172,13 @@ async fn nine_of_ten_calls_throttled_is_only_slower() {
 
 /// Vends an account while a share of all calls is throttled.
 async fn throttled(share: f64) {
-    let world = World::with(&landing_zone_in(&["us-east-1", "eu-west-1"])).await;
-    let database = Database::sqlite().await;
+    let (world, database) = in_two_regions().await;
     let store = &database.store;
     for service in SERVICES {
-        let plan = fault(service, None, Some(share), Kind::Throttle);
+        let plan = Plan {
+            probability: Some(share),
+            ..every(service, None, Kind::Throttle)
+        };
         world.sim.shared().faults().plan(plan);
     }
     let running = Running::start(&world, store).await;
@@ -186,17 +195,20 @@ async fn throttled(share: f64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_writes_whose_answers_get_lost_none_is_done_twice() {
     for share in [0.05, 0.2] {
-        let world = World::with(&landing_zone_in(&["us-east-1", "eu-west-1"])).await;
-        let database = Database::sqlite().await;
+        let (world, database) = in_two_regions().await;
         let store = &database.store;
         for service in SERVICES {
-            let plan = fault(service, None, Some(share), Kind::TimeoutAfter);
+            let plan = Plan {
+                probability: Some(share),
+                ..every(service, None, Kind::TimeoutAfter)
+            };
             world.sim.shared().faults().plan(plan);
         }
         let running = Running::start(&world, store).await;
         let account = ask(&world, store, "Payments").await;
         let account = governed(store, &account).await;
         world.sim.shared().faults().clear();
+        eventually("everything in sync", async || at_rest(store).await).await;
         running.stop().await;
         no_stranger(&world, store).await;
 

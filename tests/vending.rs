@@ -7,37 +7,11 @@ use awsim::faults::{Kind, Plan};
 use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
 use landfall_model::ids::{Email, TargetId};
-use landfall_server::store::{Account, AccountFilter, AssetFilter, Store};
+use landfall_server::store::{AccountFilter, AssetFilter};
 use landfall_tests::database::Database;
 use landfall_tests::measure::Calls;
-use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
+use landfall_tests::world::{Running, World, ask, eventually, in_phase, landing_zone_in};
 use serde_json::json;
-
-async fn in_phase(store: &Store, account: &Account, phase: Phase) -> Account {
-    let reached = soon(async || {
-        let account = store
-            .account(account.id)
-            .await
-            .expect("the store answers")
-            .expect("it is there");
-        assert!(
-            account.phase == phase || !account.phase.is_final(),
-            "{:?}: {:?}",
-            account.phase,
-            account.failure
-        );
-        (account.phase == phase).then_some(account)
-    });
-    match reached.await {
-        Some(account) => account,
-        None => panic!(
-            "{} never gets {}:\n{}",
-            account.request.name,
-            phase.name(),
-            state_of(store).await
-        ),
-    }
-}
 
 /// The members that AWS knows, by root e-mail.
 fn emails_in_aws(world: &World) -> Vec<String> {

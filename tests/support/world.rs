@@ -1,5 +1,7 @@
 //! A simulated AWS and the way to it, for tests that run controls or the engine in this process.
 
+use crate::database::Database;
+use awsim::faults::{Kind, Plan};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
 use landfall_model::closure::ClosurePace;
 use landfall_model::creation::CreationPace;
-use landfall_model::ids::TargetId;
+use landfall_model::ids::{AccountId, TargetId};
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::request::RequestForm;
 use landfall_server::catalogue::Catalogue;
@@ -320,6 +322,82 @@ pub async fn state_of(store: &Store) -> String {
         }
     }
     text
+}
+
+/// A world in which two Regions are governed, and an empty database: most stories do not depend on how many there are.
+pub async fn in_two_regions() -> (World, Database) {
+    let world = World::with(&landing_zone_in(&["us-east-1", "eu-west-1"])).await;
+    (world, Database::sqlite().await)
+}
+
+/// Waits until every cell of the organization is in sync.
+pub async fn organization_in_sync(store: &Store) {
+    eventually("the organization in sync", async || {
+        let cells = store.cells(TargetId::Organization).await.expect("cells");
+        (!cells.is_empty() && cells.iter().all(|cell| cell.status() == CellStatus::InSync))
+            .then_some(())
+    })
+    .await;
+}
+
+/// An account as the store knows it now.
+pub async fn now(store: &Store, account: &Account) -> Account {
+    let account = store.account(account.id).await.expect("the store answers");
+    account.expect("it is there")
+}
+
+/// Waits until an account is in a phase.
+pub async fn in_phase(store: &Store, account: &Account, phase: Phase) -> Account {
+    let reached = soon(async || {
+        let account = store
+            .account(account.id)
+            .await
+            .expect("the store answers")
+            .expect("it is there");
+        assert!(
+            account.phase == phase || !account.phase.is_final(),
+            "{:?}: {:?}",
+            account.phase,
+            account.failure
+        );
+        (account.phase == phase).then_some(account)
+    });
+    match reached.await {
+        Some(account) => account,
+        None => panic!(
+            "{} never gets {}:\n{}",
+            account.request.name,
+            phase.name(),
+            state_of(store).await
+        ),
+    }
+}
+
+/// What AWS says of an account: its state, and the path of its OU.
+pub fn in_aws(world: &World, number: &AccountId) -> (String, String) {
+    let report = awsim::services::organizations::accounts_report(&world.sim.shared().world());
+    let row = report
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|row| row["id"] == number.as_str())
+        .unwrap_or_else(|| panic!("no account {number}"));
+    let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
+    (text("state"), text("path"))
+}
+
+/// A fault that befalls every call of an operation, or of a whole service.
+pub fn every(service: &str, operation: Option<&str>, kind: Kind) -> Plan {
+    Plan {
+        service: service.to_owned(),
+        operation: operation.map(str::to_owned),
+        account: None,
+        region: None,
+        count: None,
+        skip: 0,
+        probability: None,
+        kind,
+    }
 }
 
 /// Waits until an account is governed.
