@@ -41,7 +41,9 @@ def open_accounts(simulator: Simulator, accounts: list[dict[str, Any]]) -> None:
         simulator.tamper({"service": "iam", "action": "create_organization_role", "account": number, "role": ROLE})
 
 
-def run(program: Path, simulator: Simulator, accounts: list[dict[str, Any]], regions: list[str], state: Path) -> tuple[Path, Spent]:
+def run(
+    program: Path, simulator: Simulator, accounts: list[dict[str, Any]], regions: list[str], state: Path
+) -> tuple[Path, Spent]:
     """Runs all policies everywhere. The answer is its output directory, and what it cost."""
     config = state / "accounts.json"
     # JSON is YAML.

@@ -3,8 +3,9 @@
 import json
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Iterable
+from typing import Any
 
 from processes import Program, Spent, request
 from simulator import HASTE, Simulator

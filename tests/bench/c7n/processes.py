@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 TICKS_IN_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -19,6 +19,7 @@ class Program:
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path, says: str) -> None:
         self.log = log
+        self.name = Path(command[0]).name
         with log.open("ab") as output:
             begins_at = output.tell()
             self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -34,7 +35,7 @@ class Program:
                 return "http://" + after.split()[0]
             time.sleep(0.05)
         self.process.kill()
-        raise SystemExit(f"{self.process.args[0]} is never ready; its log says:\n{self.log.read_text()[-3000:]}")
+        raise SystemExit(f"{self.name} is never ready; its log says:\n{self.log.read_text()[-3000:]}")
 
     def cpu_seconds(self) -> float:
         """User and system time of it and of all its threads, so far."""
@@ -59,7 +60,7 @@ class Spent:
     cpu_seconds = 0.0
     wall_seconds = 0.0
 
-    def __enter__(self) -> "Spent":
+    def __enter__(self) -> Self:
         self._began = time.monotonic()
         self._before = _children()
         return self

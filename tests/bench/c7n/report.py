@@ -70,10 +70,9 @@ def _disagreements(result: Result) -> list[Disagreement]:
             continue
         drift = result.planted.drifts.get(cell)
         # A reason is one only for the verdicts that it explains.
-        explained = drift and landfall is Verdict.DRIFT and custodian is drift.custodian_says
-        found.append(
-            Disagreement(cell, landfall, custodian, str(drift or "not disturbed"), drift.reason if explained else None)
-        )
+        explains = drift and landfall is Verdict.DRIFT and custodian is drift.custodian_says
+        reason = drift.reason if drift and explains else None
+        found.append(Disagreement(cell, landfall, custodian, str(drift or "not disturbed"), reason))
     return found
 
 

@@ -36,7 +36,8 @@ class Simulator:
     """An organization with nothing in it, on loopback, without latencies and rates."""
 
     def __init__(self, program: Path, state: Path, seed: int) -> None:
-        command = [str(program), "--listen", "127.0.0.1:0", "--seed", str(seed), "--create-seconds", "10", "--time-scale", str(HASTE)]
+        command = [str(program), "--listen", "127.0.0.1:0", "--seed", str(seed)]
+        command += ["--create-seconds", "10", "--time-scale", str(HASTE)]
         self.program = Program(command, {}, state / "awsim.log", "awsim ready at http://")
         self.url = self.program.url
 
