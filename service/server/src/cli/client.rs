@@ -45,11 +45,11 @@ impl std::error::Error for Refusal {}
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = &self.0;
-        write!(
-            f,
-            "{} ({})\n  {}",
-            problem.title, problem.status, problem.detail
-        )?;
+        write!(f, "{} ({})", problem.title, problem.status)?;
+        // Of wrong fields the detail says only what the list says.
+        if problem.errors.is_empty() {
+            write!(f, "\n  {}", problem.detail)?;
+        }
         for error in &problem.errors {
             write!(f, "\n  {}: {}", error.pointer, error.rule)?;
         }

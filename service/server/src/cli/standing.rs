@@ -6,19 +6,18 @@ use landfall_model::cloud_error::Help;
 
 use crate::api::accounts::Account;
 use crate::api::cells::CellError;
-use crate::api::standing::{Standing, Wish};
+use crate::api::standing::{Paused, Standing, Wish};
 
 /// As named values below those of an account or a request; none when nothing is in the way.
 pub(super) fn fields(standing: &Standing, now: Timestamp) -> Vec<(&'static str, String)> {
     let mut fields = Vec::new();
     if let Some(paused) = &standing.paused {
-        let until = match paused.until {
-            Some(until) => format!(" until {until:.0}"),
-            None => String::new(),
-        };
         let why = format!(
-            "since {:.0}{until} by {}: {}",
-            paused.since, paused.by, paused.reason
+            "since {:.0}{} by {}: {}",
+            paused.since,
+            until(paused),
+            paused.by,
+            paused.reason
         );
         fields.push(("PAUSED", why));
     }
@@ -49,6 +48,14 @@ pub(super) fn fields(standing: &Standing, now: Timestamp) -> Vec<(&'static str, 
     fields
 }
 
+/// When a pause ends by itself; nothing where somebody has to end it.
+fn until(paused: &Paused) -> String {
+    match paused.until {
+        Some(until) => format!(" until {until:.0}"),
+        None => String::new(),
+    }
+}
+
 fn waits_for(wish: &Wish) -> String {
     match (&wish.approved_by, &wish.waits_for) {
         (None, _) => "another person's approval".to_owned(),
@@ -62,7 +69,12 @@ pub(super) fn remarks(account: &Account) -> String {
     let standing = &account.standing;
     let mut remarks = Vec::new();
     if let Some(paused) = &standing.paused {
-        remarks.push(format!("PAUSED by {}: {}", paused.by, paused.reason));
+        remarks.push(format!(
+            "PAUSED{} by {}: {}",
+            until(paused),
+            paused.by,
+            paused.reason
+        ));
     }
     if account.aws_state != AwsState::Active {
         remarks.push(format!(
