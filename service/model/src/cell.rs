@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cloud_error::{CloudErrorKind, Help, StoredError};
+use crate::cloud_error::{Help, StoredError};
 use crate::ids::{ControlId, Region, Revision};
 use crate::repair::Repairs;
+
+/// Reconciles in a row without getting in sync after which a cell counts as stuck.
+pub const STUCK_AFTER: u32 = 10;
 
 /// Which cell of a target. Cells that are not regional stand under the home Region.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,7 +101,7 @@ impl Cell {
         }
         if let Some(error) = &self.error {
             return match error.kind.help() {
-                Help::Nobody if self.attempts >= error.kind.stuck_after() => CellStatus::Stuck,
+                Help::Nobody if self.attempts >= STUCK_AFTER => CellStatus::Stuck,
                 Help::Nobody => CellStatus::Converging,
                 Help::Requester | Help::PlatformTeam | Help::AwsSupport => CellStatus::Blocked {
                     error: error.clone(),
@@ -116,8 +119,7 @@ impl Cell {
         }
         match self.attempts {
             0 => CellStatus::Drifted,
-            // AWS took the changes and does not show them.
-            n if n >= CloudErrorKind::NotReady.stuck_after() => CellStatus::Stuck,
+            n if n >= STUCK_AFTER => CellStatus::Stuck,
             _ => CellStatus::Converging,
         }
     }
@@ -211,6 +213,7 @@ impl CellStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud_error::CloudErrorKind;
     use crate::repair::CONTESTED_AFTER;
 
     fn cell() -> Cell {
@@ -267,7 +270,7 @@ mod tests {
                 "stuck",
                 Cell {
                     drift: drift.clone(),
-                    attempts: CloudErrorKind::NotReady.stuck_after(),
+                    attempts: STUCK_AFTER,
                     ..looked.clone()
                 },
             ),
@@ -292,7 +295,7 @@ mod tests {
                 "stuck",
                 Cell {
                     error: error(CloudErrorKind::Unavailable),
-                    attempts: CloudErrorKind::Unavailable.stuck_after(),
+                    attempts: STUCK_AFTER,
                     ..looked.clone()
                 },
             ),
