@@ -37,6 +37,31 @@ const SERVICES: [&str; 11] = [
     "ec2",
 ];
 
+/// What a vend writes into AWS.
+const WRITES: [(&str, &str); 21] = [
+    ("organizations", "CreateAccount"),
+    ("organizations", "CreateOrganizationalUnit"),
+    ("organizations", "CreatePolicy"),
+    ("organizations", "AttachPolicy"),
+    ("organizations", "MoveAccount"),
+    ("iam", "CreateServiceLinkedRole"),
+    ("iam", "UpdateAccountPasswordPolicy"),
+    ("s3", "CreateBucket"),
+    ("s3", "PutBucketPolicy"),
+    ("cloudtrail", "CreateTrail"),
+    ("config", "PutConfigurationRecorder"),
+    ("config", "PutDeliveryChannel"),
+    ("config", "StartConfigurationRecorder"),
+    ("guardduty", "CreateDetector"),
+    ("guardduty", "CreateMembers"),
+    ("securityhub", "EnableSecurityHub"),
+    ("securityhub", "BatchEnableStandards"),
+    ("access-analyzer", "CreateAnalyzer"),
+    ("account", "PutAlternateContact"),
+    ("ec2", "EnableEbsEncryptionByDefault"),
+    ("ec2", "DeleteVpc"),
+];
+
 /// Waits until all of some cells hold.
 async fn all(store: &Store, accounts: &[Account], what: &str, holds: impl Fn(&Cell) -> bool) {
     let mut left = Vec::new();
@@ -197,10 +222,10 @@ async fn of_writes_whose_answers_get_lost_none_is_done_twice() {
     for share in [0.05, 0.2] {
         let (world, database) = in_two_regions().await;
         let store = &database.store;
-        for service in SERVICES {
+        for (service, operation) in WRITES {
             let plan = Plan {
                 probability: Some(share),
-                ..every(service, None, Kind::TimeoutAfter)
+                ..every(service, Some(operation), Kind::TimeoutAfter)
             };
             world.sim.shared().faults().plan(plan);
         }

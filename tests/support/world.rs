@@ -440,7 +440,7 @@ pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> 
 
 /// The same, for who has more to say when it never holds.
 pub async fn soon<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(240);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(480);
     loop {
         if let Some(found) = look().await {
             return Some(found);
