@@ -59,10 +59,14 @@ impl Engine {
         last_look: Option<Timestamp>,
     ) -> Result<NewEvent, PassError> {
         let key = &cell.key;
-        let touch = self
-            .store
-            .last_touch(target, &key.region, &key.control)
-            .await?;
+        // In a task of its own. A pass looks at hundreds of cells and now and then awaits something else than them: whoever
+        // is not polled meanwhile must not keep one of the few connections, for which that something may be waiting.
+        let (store, of) = (self.store.clone(), key.clone());
+        let touch = tokio::spawn(async move {
+            let CellKey { region, control } = &of;
+            store.last_touch(target, region, control).await
+        });
+        let touch = touch.await.expect("a read does not panic")?;
         // Who changed it before it was last seen in sync has nothing to do with this.
         let touch = touch.filter(|touch| last_look.is_some_and(|at| touch.at + CLOCKS_DIFFER > at));
         let drift = cell.drift.join("; ");
