@@ -82,7 +82,6 @@ impl Engine {
             creation: account.creation.clone(),
             pace: self.settings.pace,
             wanted: Some(account.request.organizational_unit.clone()),
-            // The accounts of the landing zone itself are needed before any baseline can be complete.
             // What runs already is not locked up, and the accounts of the landing zone itself are needed before any
             // baseline can be complete.
             quarantine: Some(match account.purpose {

@@ -59,16 +59,11 @@ impl Engine {
         last_look: Option<Timestamp>,
     ) -> Result<NewEvent, PassError> {
         let key = &cell.key;
-        // In a task of its own. A pass looks at hundreds of cells and now and then awaits something else than them: whoever
-        // is not polled meanwhile must not keep one of the few connections, for which that something may be waiting.
-        let (store, of) = (self.store.clone(), key.clone());
-        let touch = tokio::spawn(async move {
-            let CellKey { region, control } = &of;
-            store.last_touch(target, region, control).await
-        });
-        let touch = touch.await.expect("a read does not panic")?;
-        // Who changed it before it was last seen in sync has nothing to do with this.
-        let touch = touch.filter(|touch| last_look.is_some_and(|at| touch.at + CLOCKS_DIFFER > at));
+        let touch = match last_look {
+            Some(at) => self.touch_since(target, key, at).await?,
+            // Nobody can have changed what was never seen.
+            None => None,
+        };
         let drift = cell.drift.join("; ");
         let sentence = match &touch {
             Some(Touch {
@@ -87,6 +82,26 @@ impl Engine {
             ),
             ..NewEvent::new(target, EventKind::DriftFound, sentence)
         })
+    }
+}
+
+impl Engine {
+    /// Who has touched a cell since it was last looked at. A change before that has nothing to do with what differs now.
+    async fn touch_since(
+        &self,
+        target: TargetId,
+        key: &CellKey,
+        last_look: Timestamp,
+    ) -> Result<Option<Touch>, PassError> {
+        // In a task of its own. A pass looks at hundreds of cells and now and then awaits something else than them: whoever
+        // is not polled meanwhile must not keep one of the few connections, for which that something may be waiting.
+        let (store, of) = (self.store.clone(), key.clone());
+        let touch = tokio::spawn(async move {
+            let CellKey { region, control } = &of;
+            store.last_touch(target, region, control).await
+        });
+        let touch = touch.await.expect("a read does not panic")?;
+        Ok(touch.filter(|touch| touch.at + CLOCKS_DIFFER > last_look))
     }
 }
 
