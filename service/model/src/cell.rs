@@ -7,12 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cloud_error::{Help, StoredError};
+use crate::cloud_error::{CloudErrorKind, Help, StoredError};
 use crate::ids::{ControlId, Region, Revision};
 use crate::repair::Repairs;
-
-/// Reconciles in a row without getting in sync after which a cell counts as stuck.
-pub const STUCK_AFTER: u32 = 10;
 
 /// Which cell of a target. Cells that are not regional stand under the home Region.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,7 +98,7 @@ impl Cell {
         }
         if let Some(error) = &self.error {
             return match error.kind.help() {
-                Help::Nobody if self.attempts >= STUCK_AFTER => CellStatus::Stuck,
+                Help::Nobody if self.attempts >= error.kind.stuck_after() => CellStatus::Stuck,
                 Help::Nobody => CellStatus::Converging,
                 Help::Requester | Help::PlatformTeam | Help::AwsSupport => CellStatus::Blocked {
                     error: error.clone(),
@@ -119,7 +116,8 @@ impl Cell {
         }
         match self.attempts {
             0 => CellStatus::Drifted,
-            n if n >= STUCK_AFTER => CellStatus::Stuck,
+            // AWS took the changes and does not show them.
+            n if n >= CloudErrorKind::NotReady.stuck_after() => CellStatus::Stuck,
             _ => CellStatus::Converging,
         }
     }
@@ -213,7 +211,6 @@ impl CellStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud_error::CloudErrorKind;
     use crate::repair::CONTESTED_AFTER;
 
     fn cell() -> Cell {
@@ -270,7 +267,7 @@ mod tests {
                 "stuck",
                 Cell {
                     drift: drift.clone(),
-                    attempts: STUCK_AFTER,
+                    attempts: CloudErrorKind::NotReady.stuck_after(),
                     ..looked.clone()
                 },
             ),
@@ -295,7 +292,7 @@ mod tests {
                 "stuck",
                 Cell {
                     error: error(CloudErrorKind::Unavailable),
-                    attempts: STUCK_AFTER,
+                    attempts: CloudErrorKind::Unavailable.stuck_after(),
                     ..looked.clone()
                 },
             ),

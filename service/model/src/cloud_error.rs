@@ -94,12 +94,31 @@ impl CloudErrorKind {
         match self {
             CloudErrorKind::Throttled => Retry::After(doubling(1_000, 60_000)),
             CloudErrorKind::Unavailable => Retry::After(doubling(1_000, 60_000)),
-            CloudErrorKind::NotReady => Retry::After(doubling(500, 15_000)),
+            // What takes AWS a while is there at some moment nobody tells of: waits that doubled would miss it by as long
+            // as it took.
+            CloudErrorKind::NotReady => {
+                let wait = 250 * (u64::from(attempts.max(1)) + 1);
+                Retry::After(Duration::from_millis(wait.min(15_000)))
+            }
             CloudErrorKind::Conflict => Retry::After(doubling(500, 30_000)),
             CloudErrorKind::AccessDenied => Retry::Seldom(doubling(15_000, 900_000)),
             CloudErrorKind::Quota => Retry::Seldom(doubling(60_000, 3_600_000)),
             CloudErrorKind::Invalid => Retry::Seldom(doubling(60_000, 3_600_000)),
             CloudErrorKind::Gone => Retry::After(doubling(5_000, 300_000)),
+        }
+    }
+
+    /// After how many failures in a row it should have passed long ago: some two minutes.
+    pub fn stuck_after(self) -> u32 {
+        match self {
+            CloudErrorKind::NotReady => 30,
+            CloudErrorKind::Throttled
+            | CloudErrorKind::Unavailable
+            | CloudErrorKind::Conflict
+            | CloudErrorKind::AccessDenied
+            | CloudErrorKind::Quota
+            | CloudErrorKind::Invalid
+            | CloudErrorKind::Gone => 10,
         }
     }
 
@@ -170,6 +189,31 @@ mod tests {
                     .all(|d| *d >= Duration::from_millis(500) && *d <= Duration::from_secs(3_600)),
                 "{kind:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_passes_by_itself_counts_as_stuck_after_minutes() {
+        for kind in CloudErrorKind::ALL {
+            let tries = 1..kind.stuck_after();
+            let waited: Duration = tries.map(|n| kind.retry(n).delay()).sum();
+            assert!(
+                waited >= Duration::from_secs(90),
+                "{kind:?} after {waited:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_aws_is_not_ready_for_is_missed_by_little() {
+        let mut waited = Duration::ZERO;
+        for attempt in 1..20 {
+            let wait = CloudErrorKind::NotReady.retry(attempt).delay();
+            assert!(
+                attempt < 5 || wait <= waited / 2,
+                "{attempt}: {wait:?} after {waited:?}"
+            );
+            waited += wait;
         }
     }
 
