@@ -239,6 +239,7 @@ async fn whoever_disturbs_an_account_is_named_and_the_account_put_right_at_once(
             found.sentence
         );
         assert_eq!(found.detail["changed_by"]["source_ip"], "203.0.113.7");
+        assert!(found.detail["revision"].is_string(), "{}", found.detail);
         let touch = scene
             .store()
             .last_touch(target, &key.region, &key.control)

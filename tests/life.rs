@@ -13,9 +13,10 @@ use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use landfall_server::engine::clock::{Clock, SystemClock};
 use landfall_server::store::{
-    Account, Added, AssetFilter, Judged, NewRequest, NewWish, Purpose, Store, Verdict, Wished,
+    Account, Added, AssetFilter, Judged, NewRequest, NewWish, Pause, Purpose, Store, Verdict,
+    Wished,
 };
-use landfall_tests::database::Database;
+use landfall_tests::database::{Database, pause};
 use landfall_tests::world::{
     Running, World, ask, ask_in, eventually, every, in_aws, in_phase, in_two_regions,
     landing_zone_in, now,
@@ -66,6 +67,34 @@ async fn what_stops_an_account_as_a_whole_is_in_its_history_once() {
         sentence.contains("organizations:CreateAccount") && sentence.contains("role"),
         "{sentence}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_whose_time_is_over_is_ended_by_the_engine() {
+    let (world, database) = in_two_regions().await;
+    let store = &database.store;
+    let account = ask(&world, store, "Payments").await;
+    let now = SystemClock.now();
+    let pause = Pause {
+        until: Some(now + SignedDuration::from_secs(1)),
+        ..pause("a release", "ann", now)
+    };
+    assert!(
+        store
+            .pause(account.target(), &pause)
+            .await
+            .expect("the store answers")
+    );
+    let running = Running::start(&world, store).await;
+    eventually("the account looked after again", async || {
+        let target = store
+            .target(account.target())
+            .await
+            .expect("the store answers");
+        target?.paused.is_none().then_some(())
+    })
+    .await;
+    running.stop().await;
 }
 
 /// Has an account looked at again and again until something holds: nobody waits an hour in a test.

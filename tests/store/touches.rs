@@ -51,7 +51,7 @@ async fn a_touch_makes_its_cells_due_and_no_other() {
         let lease = claim_one(store, at(5)).await;
         assert_eq!(
             store.take_touches(&lease, at(5)).await.unwrap(),
-            Some(vec![cells[0].key.clone()])
+            Some(vec![touched.clone()])
         );
         let due = |cells: Vec<landfall_model::cell::Cell>| -> Vec<_> {
             cells.into_iter().map(|cell| cell.due_at).collect()

@@ -165,7 +165,7 @@ impl<'a> Board<'a> {
     }
 
     /// Has cells looked at now, and those that run once more when they are through.
-    pub(super) fn touch(&mut self, keys: &[CellKey], now: Timestamp) {
+    pub(super) fn touch<'k>(&mut self, keys: impl Iterator<Item = &'k CellKey>, now: Timestamp) {
         for key in keys {
             if let Some(slot) = self.slots.get_mut(key) {
                 slot.touched = slot.running;

@@ -9,31 +9,27 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use landfall_controls::cloud::Errand;
-use landfall_controls::control::{AnyControl, Desired, Look, PlannedChange};
 use landfall_controls::session::Session;
 use landfall_controls::session_policy::Sessions;
 use landfall_model::asset::Asset;
 use landfall_model::baseline::Baseline;
 use landfall_model::cell::{Cell, CellKey, CellStatus};
-use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Descriptor;
-use landfall_model::event::EventKind;
 use landfall_model::ids::{OuPath, Region, TargetId};
 use landfall_model::place::Place;
-use landfall_model::repair::Repairs;
-use landfall_model::rollout::Pin;
-use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, info_span};
 
+use super::attempt::Attempt;
 use super::board::{Board, Slot};
 use super::journal::{Entry, Journal, Writer};
-use super::touched::Touches;
+use super::touched::{Hearing, Touches};
 use super::{Engine, PassError, clock, held};
-use crate::store::{Lease, NewEvent};
+use crate::store::Lease;
 
-/// Cells that are due again within this are waited for: giving the lease back and claiming again costs more.
+/// Cells that are due again within this are waited for: giving the lease back and claiming again costs more. A pass that has
+/// nothing else to do waits no longer in all: what it knows of the organization and of wishes is from its beginning.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// How soon a target whose cells all wait for others looks again, in case nobody wakes it.
@@ -97,8 +93,9 @@ impl Engine {
         journal: &Journal,
         shutdown: &CancellationToken,
     ) -> Result<CellsPass, PassError> {
-        let mut touches = Touches::hear(&self.store, work.lease);
-        touches.take(self.clock.now()).await?;
+        let mut hearing = Hearing::of(&self.store, work.lease);
+        hearing.take(self.clock.now()).await?;
+        let touches = Touches::of(&self.store, work.lease.target).await?;
         let now = self.clock.now();
         let (mut board, left_over) =
             Board::new(work, self.store.cells(work.lease.target).await?, now);
@@ -123,19 +120,32 @@ impl Engine {
             if !shutdown.is_cancelled() {
                 for key in board.ready(self.clock.now()) {
                     let slot = &board.slots[&key];
-                    running.push(self.attempt(
+                    let since = slot.cell.observed_at;
+                    let since =
+                        since.map_or(work.lease.due_since, |at| at.max(work.lease.due_since));
+                    let descriptor = slot.control.descriptor();
+                    let attempt = Attempt {
+                        engine: self,
                         work,
                         journal,
-                        &sessions,
-                        slot.control,
-                        slot.parameters.clone(),
-                        slot.cell.clone(),
-                    ));
+                        touches: &touches,
+                        control: slot.control,
+                        session: self.session(work, &sessions, descriptor, &key.region, since),
+                        cell: slot.cell.clone(),
+                        entry: Entry::default(),
+                    };
+                    let parameters = slot.parameters.clone();
+                    let span = info_span!("control", id = %key.control, region = %key.region);
+                    running.push(async move { attempt.run(&parameters).await }.instrument(span));
                 }
             }
+            let from = match running.is_empty() {
+                true => now,
+                false => self.clock.now(),
+            };
             let next_due = board
                 .next_due()
-                .filter(|at| *at <= self.clock.now() + PATIENCE && !shutdown.is_cancelled());
+                .filter(|at| *at <= from + PATIENCE && !shutdown.is_cancelled());
             if running.is_empty() && next_due.is_none() {
                 break;
             }
@@ -157,9 +167,11 @@ impl Engine {
                     }
                 }
                 () = clock::pause(until_due), if next_due.is_some() => {}
-                () = touches.heard() => {
+                () = hearing.heard() => {
                     let now = self.clock.now();
-                    board.touch(&touches.take(now).await?, now);
+                    let taken = hearing.take(now).await?;
+                    board.touch(taken.iter().map(|touch| &touch.key), now);
+                    touches.add(taken);
                 }
             }
         }
@@ -250,168 +262,6 @@ impl Engine {
         }
     }
 
-    /// One try at a cell. What AWS says no to stands in the cell; only a lost lease or a database fault ends the pass.
-    async fn attempt(
-        &self,
-        work: &Work<'_>,
-        journal: &Journal,
-        sessions: &Sessions,
-        control: &'static dyn AnyControl,
-        parameters: Value,
-        mut cell: Cell,
-    ) -> Result<Cell, PassError> {
-        let span = info_span!("control", id = %cell.key.control, region = %cell.key.region);
-        async {
-            let since = cell.observed_at.map_or(work.lease.due_since, |at| at.max(work.lease.due_since));
-            let session = self.session(work, sessions, control.descriptor(), &cell.key.region, since);
-            let now = self.clock.now();
-            cell.waiver = cell.waiver.filter(|waiver| waiver.until > now);
-            let was_in_sync = cell.status() == CellStatus::InSync;
-            let last_error = cell.error.take();
-            let mut entry = Entry::default();
-            match Box::pin(self.converge(work, journal, &session, control, &parameters, &mut cell, &mut entry)).await {
-                Ok(()) => {}
-                Err(PassError::Cloud(error)) => {
-                    cell.attempts += 1;
-                    cell.due_at = self.later(&cell, error.kind);
-                    let stored = error.to_stored();
-                    if last_error.as_ref().map(|e| (e.kind, &e.operation)) != Some((stored.kind, &stored.operation)) {
-                        info!(kind = error.kind.name(), %error, "{} is not done yet", cell.key);
-                        entry.events.push(event(work, &cell.key, EventKind::Failed, format!("{}: {error}", cell.key)));
-                    }
-                    cell.error = Some(stored);
-                }
-                Err(fatal) => return Err(fatal),
-            }
-            if let Some(waiver) = cell.waiver {
-                cell.due_at = cell.due_at.min(waiver.until);
-            }
-            if cell.status() == CellStatus::InSync && !was_in_sync {
-                entry.events.push(event(work, &cell.key, EventKind::InSync, format!("{} is in sync", cell.key)));
-            }
-            metrics::counter!("landfall_reconcile_total", "control" => cell.key.control.to_string(), "outcome" => cell.status().name()).increment(1);
-            entry.cell = Some(cell.clone());
-            journal.write(entry).await?;
-            Ok(cell)
-        }
-        .instrument(span)
-        .await
-    }
-
-    /// Observes, plans and applies until nothing differs, or only changes remain that were just applied.
-    #[expect(clippy::too_many_arguments, reason = "the inner half of `attempt`")]
-    async fn converge(
-        &self,
-        work: &Work<'_>,
-        journal: &Journal,
-        session: &Session,
-        control: &'static dyn AnyControl,
-        parameters: &Value,
-        cell: &mut Cell,
-        entry: &mut Entry,
-    ) -> Result<(), PassError> {
-        let desired = control.desired(parameters, session.place())?;
-        let mut applied: Vec<PlannedChange> = Vec::new();
-        loop {
-            let look = control.look(session, &desired).await?;
-            let changes = self.seen(work, cell, &desired, look, entry).await?;
-            if changes.is_empty() || !self.is_to_be_repaired(work, cell, self.clock.now()) {
-                return Ok(());
-            }
-            let fresh: Vec<PlannedChange> = changes
-                .into_iter()
-                .filter(|change| !applied.contains(change))
-                .collect();
-            if fresh.is_empty() {
-                // AWS took the changes and does not show them yet.
-                cell.attempts += 1;
-                cell.due_at = self.later(cell, CloudErrorKind::NotReady);
-                return Ok(());
-            }
-            self.carry_out(work, journal, session, control, &fresh, cell, entry)
-                .await?;
-            applied.extend(fresh);
-        }
-    }
-
-    /// Puts into a cell what a look at it showed: the changes that would bring it in sync.
-    pub(super) async fn seen(
-        &self,
-        work: &Work<'_>,
-        cell: &mut Cell,
-        desired: &Desired,
-        look: Look,
-        entry: &mut Entry,
-    ) -> Result<Vec<PlannedChange>, PassError> {
-        let now = self.clock.now();
-        let last_look = cell.observed_at;
-        if cell.revision != desired.revision {
-            // Nobody undid anything: something else is wanted.
-            cell.repairs = Repairs::default();
-        }
-        cell.revision = desired.revision.clone();
-        cell.known = true;
-        cell.observed = Some(look.observed);
-        cell.observed_at = Some(now);
-        cell.drift = look
-            .changes
-            .iter()
-            .map(|change| change.sentence.clone())
-            .collect();
-        entry.assets = Some((
-            format!("{}/{}", cell.key.control, cell.key.region),
-            look.assets,
-        ));
-        if look.changes.is_empty() {
-            cell.drifted_since = None;
-            cell.desired = None;
-            cell.repair_asked_at = None;
-            cell.repairs.in_sync(now);
-            cell.attempts = 0;
-            cell.due_at = now + self.settings.look_every;
-            return Ok(look.changes);
-        }
-        cell.desired = Some(desired.to_json());
-        if cell.drifted_since.is_none() {
-            cell.drifted_since = Some(now);
-            let found = self.drift_found(work.lease.target, cell, last_look);
-            entry.events.push(found.await?);
-        }
-        Ok(look.changes)
-    }
-
-    /// Applies changes to a cell, one after the other.
-    #[expect(clippy::too_many_arguments, reason = "the inner half of `attempt`")]
-    pub(super) async fn carry_out(
-        &self,
-        work: &Work<'_>,
-        journal: &Journal,
-        session: &Session,
-        control: &'static dyn AnyControl,
-        changes: &[PlannedChange],
-        cell: &mut Cell,
-        entry: &mut Entry,
-    ) -> Result<(), PassError> {
-        // From here on the cell may be anything, and that is known before AWS is told.
-        cell.known = false;
-        let unknown = Entry {
-            cell: Some(cell.clone()),
-            events: std::mem::take(&mut entry.events),
-            assets: None,
-        };
-        journal.write(unknown).await?;
-        for change in changes {
-            control.apply(session, change).await?;
-            entry.events.push(event(
-                work,
-                &cell.key,
-                EventKind::ChangeApplied,
-                format!("{}: {}", cell.key, change.sentence),
-            ));
-        }
-        Ok(())
-    }
-
     /// A control's way to AWS for one cell. What AWS has said since `since` counts as a look: since the target became due,
     /// or the cell was looked at, or a plan was asked for.
     pub(super) fn session(
@@ -445,20 +295,5 @@ impl Engine {
             own,
         )
         .as_of(as_of)
-    }
-
-    pub(super) fn later(&self, cell: &Cell, kind: CloudErrorKind) -> Timestamp {
-        self.clock.now()
-            + SignedDuration::try_from(kind.retry(cell.attempts).delay())
-                .unwrap_or(SignedDuration::MAX)
-    }
-}
-
-fn event(work: &Work<'_>, key: &CellKey, kind: EventKind, sentence: String) -> NewEvent {
-    NewEvent {
-        region: Some(key.region.clone()),
-        control: Some(key.control.clone()),
-        detail: json!(Pin::to(&work.baseline)),
-        ..NewEvent::new(work.lease.target, kind, sentence)
     }
 }

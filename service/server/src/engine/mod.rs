@@ -24,6 +24,7 @@
 //! `plans` takes the same steps one by one: it looks and applies nothing, or applies what was planned and nothing else.
 
 mod account;
+mod attempt;
 mod board;
 mod cells;
 pub mod clock;

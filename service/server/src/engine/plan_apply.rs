@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use landfall_controls::control::PlannedChange;
+use landfall_controls::control::{Desired, Look, PlannedChange};
 use landfall_controls::error::CloudError;
 use landfall_controls::session_policy::Sessions;
 use landfall_model::cell::{Cell, CellKey};
@@ -23,12 +23,14 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::attempt::Attempt;
 use super::board::Board;
 use super::cells::Work;
 use super::journal::{Entry, Journal, Writer};
-use super::plans::{Looked, TRIES, hash, waits};
-use super::{Engine, PassError, clock, held};
-use crate::store::{NewEvent, PlanCell, PlanWork};
+use super::plans::{Looked, Patience, hash};
+use super::touched::Touches;
+use super::{Engine, PassError, held};
+use crate::store::{PlanCell, PlanWork};
 
 /// What one target's part of a plan is applied with.
 struct Applying<'a> {
@@ -38,6 +40,7 @@ struct Applying<'a> {
     by: &'a str,
     board: &'a Board<'a>,
     sessions: &'a Sessions,
+    touches: &'a Touches,
 }
 
 /// A planned cell, ready to be changed.
@@ -79,6 +82,7 @@ impl Engine {
             by,
             board: &board,
             sessions: &board.sessions(),
+            touches: &Touches::of(&self.store, lease.target).await?,
         };
         self.enter(work, applying.sessions).await?;
         let (ready, outcomes) = self.look_again(&applying, &planned).await;
@@ -255,9 +259,14 @@ impl Engine {
             }
             match running.next().await {
                 Some(changed) => {
-                    let (key, outcome) = changed?;
-                    begun.remove(&key);
-                    self.put_outcome(applying, known, key, outcome).await?;
+                    let (cell, outcome): (Cell, CellOutcome) = changed?;
+                    begun.remove(&cell.key);
+                    if outcome != CellOutcome::Applied {
+                        // A pass brings to an end what AWS needs time for, and knows what it may do by itself.
+                        let target = applying.work.lease.target;
+                        self.store.wake(target, cell.due_at).await?;
+                    }
+                    self.put_outcome(applying, known, cell.key, outcome).await?;
                 }
                 None if free.is_empty() => return Ok(ready.is_empty()),
                 None => {}
@@ -287,87 +296,76 @@ impl Engine {
         journal: &Journal,
         ready: Ready<'_>,
         again: bool,
-    ) -> Result<(CellKey, CellOutcome), PassError> {
+    ) -> Result<(Cell, CellOutcome), PassError> {
         let Ready {
             planned,
             looked,
             mut cell,
         } = ready;
-        let target = applying.work.lease.target;
-        let mut entry = Entry::default();
         cell.error = None;
         cell.waiting_for = None;
-        let changing = self.change(
-            applying, journal, planned, looked, again, &mut cell, &mut entry,
-        );
+        let mut attempt = Attempt {
+            engine: self,
+            work: applying.work,
+            journal,
+            touches: applying.touches,
+            control: looked.control,
+            session: looked.session,
+            cell,
+            entry: Entry::default(),
+        };
+        if again {
+            let descriptor = looked.control.descriptor();
+            attempt.session = self.session(
+                applying.work,
+                applying.sessions,
+                descriptor,
+                &planned.key.region,
+                self.clock.now(),
+            );
+        }
+        let look = (!again).then_some(looked.look);
+        let changing = attempt.change_as(planned, &looked.desired, look);
         let outcome = match Box::pin(changing).await {
             Ok(outcome) => outcome,
             Err(PassError::Cloud(error)) => {
-                cell.attempts += 1;
-                cell.due_at = self.later(&cell, error.kind);
-                cell.error = Some(error.to_stored());
+                attempt.again(error.kind);
+                attempt.cell.error = Some(error.to_stored());
                 failed(&error)
             }
             Err(fatal) => return Err(fatal),
         };
-        if outcome != CellOutcome::Applied {
-            // A pass brings to an end what AWS needs time for, and knows what it may do by itself.
-            self.store.wake(target, cell.due_at).await?;
-        }
-        for event in &mut entry.events {
+        for event in &mut attempt.entry.events {
             if event.kind == EventKind::ChangeApplied {
                 applying.by.clone_into(&mut event.actor);
                 event.detail = json!({ "plan": applying.wanted.plan });
             }
         }
-        let key = cell.key.clone();
         if outcome == CellOutcome::Applied {
-            let in_sync = NewEvent::new(target, EventKind::InSync, format!("{key} is in sync"));
-            entry.events.push(NewEvent {
-                region: Some(key.region.clone()),
-                control: Some(key.control.clone()),
-                ..in_sync
-            });
+            let in_sync = format!("{} is in sync", attempt.cell.key);
+            attempt.tell(EventKind::InSync, in_sync);
         }
-        entry.cell = Some(cell);
-        journal.write(entry).await?;
-        Ok((key, outcome))
+        Ok((attempt.write().await?, outcome))
     }
+}
 
+impl Attempt<'_> {
     /// Applies those of the stored changes that are still missing, until none is or something else would be needed.
-    #[expect(clippy::too_many_arguments, reason = "the inner half of `change_cell`")]
-    async fn change(
-        &self,
-        applying: &Applying<'_>,
-        journal: &Journal,
+    /// `look`: what the cell was when the plan's target was looked at, unless that may have changed.
+    async fn change_as(
+        &mut self,
         planned: &PlanCell,
-        looked: Looked,
-        again: bool,
-        cell: &mut Cell,
-        entry: &mut Entry,
+        desired: &Desired,
+        look: Option<Look>,
     ) -> Result<CellOutcome, PassError> {
-        let Looked {
-            control,
-            mut session,
-            desired,
-            mut look,
-        } = looked;
-        let work = applying.work;
-        if again {
-            let (descriptor, region) = (control.descriptor(), &planned.key.region);
-            session = self.session(
-                work,
-                applying.sessions,
-                descriptor,
-                region,
-                self.clock.now(),
-            );
-            look = control.look(&session, &desired).await?;
-        }
+        let mut look = match look {
+            Some(look) => look,
+            None => self.control.look(&self.session, desired).await?,
+        };
+        let mut patience = Patience::default();
         let mut applied: Vec<PlannedChange> = Vec::new();
-        let mut tries = 0;
         loop {
-            let left = self.seen(work, cell, &desired, look, entry).await?;
+            let left = self.seen(desired, look);
             if left.is_empty() {
                 return Ok(CellOutcome::Applied);
             }
@@ -377,30 +375,19 @@ impl Engine {
                 .filter(|change| !applied.contains(change))
                 .cloned()
                 .collect();
-            tries += 1;
-            // A further step is for another plan; what AWS only does not show yet is worth a moment.
-            if !as_planned || (fresh.is_empty() && tries > TRIES) {
-                cell.attempts += 1;
-                cell.due_at = self.later(cell, CloudErrorKind::NotReady);
+            if as_planned && !fresh.is_empty() {
+                match self.carry_out(&fresh).await {
+                    Ok(()) => applied.extend(fresh),
+                    Err(PassError::Cloud(error)) => patience.wait(error).await?,
+                    Err(fatal) => return Err(fatal),
+                }
+            } else if !as_planned || !patience.pause(CloudErrorKind::NotReady).await {
+                // A further step is for another plan; what AWS only does not show yet was worth a moment.
+                self.again(CloudErrorKind::NotReady);
                 let remaining = sentences(&left);
                 return Ok(CellOutcome::Differs { remaining });
             }
-            let carried = match fresh.is_empty() {
-                true => Ok(()),
-                false => {
-                    self.carry_out(work, journal, &session, control, &fresh, cell, entry)
-                        .await
-                }
-            };
-            match carried {
-                Ok(()) if !fresh.is_empty() => applied.extend(fresh),
-                Ok(()) => clock::pause(CloudErrorKind::NotReady.retry(tries).delay()).await,
-                Err(PassError::Cloud(error)) if waits(&error) && tries <= TRIES => {
-                    clock::pause(error.kind.retry(tries).delay()).await;
-                }
-                Err(error) => return Err(error),
-            }
-            look = control.look(&session, &desired).await?;
+            look = self.control.look(&self.session, desired).await?;
         }
     }
 }

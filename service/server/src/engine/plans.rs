@@ -3,6 +3,8 @@
 //! What a plan wants of a target stands in the database; a claim for plans finds it there. So a plan goes on after a
 //! crash, on another replica, and beside the passes, by the limiter's and the leases' ordinary rules.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
@@ -11,7 +13,7 @@ use landfall_controls::error::CloudError;
 use landfall_controls::session::Session;
 use landfall_controls::session_policy::Sessions;
 use landfall_model::cell::CellKey;
-use landfall_model::cloud_error::Help;
+use landfall_model::cloud_error::{CloudErrorKind, Help};
 use landfall_model::ids::{Revision, TargetId};
 use landfall_model::plan::TargetStage;
 use serde_json::Value;
@@ -23,8 +25,8 @@ use super::cells::Work;
 use super::{Engine, PassError, chain, clock, held};
 use crate::store::{Lease, LeaseState, PlanWork, PlannedCell, Purpose, Seen, TargetPlan};
 
-/// Looks in a row at one cell while only time is missing: a plan is waited for by somebody.
-pub(super) const TRIES: u32 = 4;
+/// How long one cell of a plan is waited for, in all, while only time is missing: somebody waits for the plan.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A cell as it was just seen.
 pub(super) struct Looked {
@@ -198,7 +200,7 @@ impl Engine {
     ) -> Result<Looked, CloudError> {
         let control = slot.control;
         let session = self.session(work, sessions, control.descriptor(), &key.region, since);
-        let mut tries = 1;
+        let mut patience = Patience::default();
         loop {
             let looked = async {
                 let desired = control.desired(&slot.parameters, session.place())?;
@@ -214,11 +216,7 @@ impl Engine {
                         look,
                     });
                 }
-                Err(error) if waits(&error) && tries < TRIES => {
-                    clock::pause(error.kind.retry(tries).delay()).await;
-                    tries += 1;
-                }
-                Err(error) => return Err(error),
+                Err(error) => patience.wait(error).await?,
             }
         }
     }
@@ -239,9 +237,34 @@ impl Engine {
     }
 }
 
-/// Whether time alone may help.
-pub(super) fn waits(error: &CloudError) -> bool {
-    error.kind.help() == Help::Nobody
+/// The waits of one cell of a plan.
+#[derive(Default)]
+pub(super) struct Patience {
+    tries: u32,
+    waited: Duration,
+}
+
+impl Patience {
+    /// Waits until another try is worth it; the error where more than time is missing, or it was waited long enough.
+    pub(super) async fn wait(&mut self, error: CloudError) -> Result<(), CloudError> {
+        let time_helps = error.kind.help() == Help::Nobody;
+        match time_helps && self.pause(error.kind).await {
+            true => Ok(()),
+            false => Err(error),
+        }
+    }
+
+    /// Waits as is fit for what is in the way; `false` when it was waited long enough.
+    pub(super) async fn pause(&mut self, because: CloudErrorKind) -> bool {
+        self.tries += 1;
+        let delay = because.retry(self.tries).delay();
+        self.waited += delay;
+        if self.waited > PATIENCE {
+            return false;
+        }
+        clock::pause(delay).await;
+        true
+    }
 }
 
 /// What AWS had, in sixteen digits.

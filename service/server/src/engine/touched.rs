@@ -1,5 +1,8 @@
 //! Touches as a pass takes them in: cells that are to be looked at now, and whom history names for what differs.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use jiff::{SignedDuration, Timestamp};
 use landfall_model::cell::{Cell, CellKey};
 use landfall_model::event::EventKind;
@@ -7,24 +10,27 @@ use landfall_model::ids::TargetId;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{Engine, PassError};
+use super::PassError;
+use super::attempt::event;
+use super::cells::Work;
 use crate::store::{Lease, NewEvent, Store, Touch};
 
 /// How much earlier than the last look a change may seem to be and still be news to it: AWS tells whole seconds, by its
 /// own clock.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(5);
 
-/// The touches of one pass's target, from its beginning to its end: somebody may change an account while it is worked on.
-pub(super) struct Touches<'a> {
+/// Hears of touches of one pass's target, from its beginning to its end: somebody may change an account while it is worked
+/// on.
+pub(super) struct Hearing<'a> {
     store: &'a Store,
     lease: &'a Lease,
     heard: broadcast::Receiver<TargetId>,
 }
 
-impl<'a> Touches<'a> {
-    /// Listens. Take what is there already after this, and nothing is missed.
-    pub(super) fn hear(store: &'a Store, lease: &'a Lease) -> Self {
-        Touches {
+impl<'a> Hearing<'a> {
+    /// Take what is there already after this, and nothing is missed.
+    pub(super) fn of(store: &'a Store, lease: &'a Lease) -> Self {
+        Hearing {
             store,
             lease,
             heard: store.hear_touches(),
@@ -43,65 +49,59 @@ impl<'a> Touches<'a> {
         }
     }
 
-    /// The cells that were touched since this was last asked.
-    pub(super) async fn take(&mut self, now: Timestamp) -> Result<Vec<CellKey>, PassError> {
+    /// The touches since this was last asked.
+    pub(super) async fn take(&mut self, now: Timestamp) -> Result<Vec<Touch>, PassError> {
         let touched = self.store.take_touches(self.lease, now).await?;
         touched.ok_or(PassError::LeaseLost)
     }
 }
 
-impl Engine {
+/// Who last touched each cell of a pass's target.
+pub(super) struct Touches(Mutex<BTreeMap<CellKey, Touch>>);
+
+impl Touches {
+    pub(super) async fn of(store: &Store, target: TargetId) -> Result<Self, PassError> {
+        Ok(Touches(Mutex::new(store.touches_of(target).await?)))
+    }
+
+    pub(super) fn add(&self, touches: Vec<Touch>) {
+        let keyed = touches.into_iter().map(|touch| (touch.key.clone(), touch));
+        self.lock().extend(keyed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<CellKey, Touch>> {
+        // Nothing that holds the lock panics half-way.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who has touched a cell since it was last looked at. A change before that has nothing to do with what differs now.
+    fn since(&self, key: &CellKey, last_look: Timestamp) -> Option<Touch> {
+        let touch = self.lock().get(key).cloned();
+        touch.filter(|touch| touch.at + CLOCKS_DIFFER > last_look)
+    }
+
     /// What history says of a cell that was in sync at `last_look` and is not now.
-    pub(super) async fn drift_found(
+    pub(super) fn drift_found(
         &self,
-        target: TargetId,
+        work: &Work<'_>,
         cell: &Cell,
         last_look: Option<Timestamp>,
-    ) -> Result<NewEvent, PassError> {
+    ) -> NewEvent {
         let key = &cell.key;
-        let touch = match last_look {
-            Some(at) => self.touch_since(target, key, at).await?,
-            // Nobody can have changed what was never seen.
-            None => None,
-        };
-        let drift = cell.drift.join("; ");
-        let sentence = match &touch {
-            Some(Touch {
-                actor, event, at, ..
-            }) => {
-                format!("{key} differs: {drift}. {actor} called {event} at {at}")
-            }
-            None => format!("{key} differs: {drift}"),
-        };
-        Ok(NewEvent {
-            region: Some(key.region.clone()),
-            control: Some(key.control.clone()),
-            detail: touch.map_or(
-                Value::Null,
-                |touch| json!({"changed_by": changed_by(&touch)}),
-            ),
-            ..NewEvent::new(target, EventKind::DriftFound, sentence)
-        })
-    }
-}
-
-impl Engine {
-    /// Who has touched a cell since it was last looked at. A change before that has nothing to do with what differs now.
-    async fn touch_since(
-        &self,
-        target: TargetId,
-        key: &CellKey,
-        last_look: Timestamp,
-    ) -> Result<Option<Touch>, PassError> {
-        // In a task of its own. A pass looks at hundreds of cells and now and then awaits something else than them: whoever
-        // is not polled meanwhile must not keep one of the few connections, for which that something may be waiting.
-        let (store, of) = (self.store.clone(), key.clone());
-        let touch = tokio::spawn(async move {
-            let CellKey { region, control } = &of;
-            store.last_touch(target, region, control).await
-        });
-        let touch = touch.await.expect("a read does not panic")?;
-        Ok(touch.filter(|touch| touch.at + CLOCKS_DIFFER > last_look))
+        // Nobody can have changed what was never seen.
+        let touch = last_look.and_then(|at| self.since(key, at));
+        let mut sentence = format!("{key} differs: {}", cell.drift.join("; "));
+        if let Some(Touch {
+            actor, event, at, ..
+        }) = &touch
+        {
+            sentence += &format!(". {actor} called {event} at {at}");
+        }
+        let mut found = event(work, key, EventKind::DriftFound, sentence);
+        if let Some(touch) = &touch {
+            found.detail["changed_by"] = changed_by(touch);
+        }
+        found
     }
 }
 

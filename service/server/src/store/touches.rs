@@ -110,12 +110,12 @@ impl Store {
         self.0.signals.touched.subscribe()
     }
 
-    /// Makes due what was touched since this was last asked, and says what that is; `None` when the lease is lost.
+    /// Makes due what was touched since this was last asked, and says who touched it; `None` when the lease is lost.
     pub async fn take_touches(
         &self,
         lease: &Lease,
         now: Timestamp,
-    ) -> Result<Option<Vec<CellKey>>, StoreError> {
+    ) -> Result<Option<Vec<Touch>>, StoreError> {
         // Most passes find nothing, and need no transaction for it.
         let pending = || {
             let mut pending = Builder::new(SELECT);
@@ -141,7 +141,7 @@ impl Store {
         let taken = query("update touch set pending = $1 where target_id = $2 and pending");
         tx.execute(taken.bind(false).bind(lease.target)).await?;
         tx.commit().await?;
-        Ok(Some(touched.into_iter().map(|of| of.touch.key).collect()))
+        Ok(Some(touched.into_iter().map(|of| of.touch).collect()))
     }
 
     /// Who last touched a cell.
