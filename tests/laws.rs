@@ -4,7 +4,7 @@
 //! 2. Applying what was planned converges.
 //! 3. Applying a change twice is applying it once.
 //! 4. Once converged, a look changes nothing.
-//! 5. Whatever is disturbed is restored.
+//! 5. Whatever is disturbed is restored, and the call that disturbed it leads to a look at once.
 //!
 //! What holds when a call fails stands in `faults`.
 
@@ -13,6 +13,7 @@ mod faults;
 use landfall_controls::control::AnyControl;
 use landfall_controls::registry;
 use landfall_model::cloud_error::Help;
+use landfall_model::concern::concerns;
 use landfall_model::ids::Region;
 use landfall_tests::stage::{self, ELSEWHERE, Stage};
 use serde_json::{Value, json};
@@ -126,7 +127,17 @@ async fn what_is_disturbed_is_restored() {
             "{} has no disturbance in this test: add one",
             control.descriptor().id
         );
+        let mut told = 0;
         for disturbance in disturbances {
+            let id = control.descriptor().id.as_str();
+            // What AWS does by itself is no call, and waits for the sweep.
+            if let Some((service, event)) = stage.world.call_behind(&disturbance) {
+                told += 1;
+                assert!(
+                    concerns(service, &event).any(|(_, control)| control == id),
+                    "nobody looks at {id} when {disturbance} is told as {event} of {service}: see step 7 of docs/adding-a-control.md"
+                );
+            }
             stage.world.tamper(&disturbance);
             let look = stage
                 .look(control, &region)
@@ -142,6 +153,11 @@ async fn what_is_disturbed_is_restored() {
             }
             stage.converge(control, &region).await;
         }
+        assert!(
+            told > 0,
+            "awsim tells of nothing that disturbs {}: see step 7 of docs/adding-a-control.md",
+            control.descriptor().id
+        );
     })
     .await;
 }
@@ -167,7 +183,8 @@ async fn unsettle(control: &dyn AnyControl, stage: &Stage) {
 }
 
 /// Controls of what AWS has set so in new accounts.
-const COMES_WITH_NEW_ACCOUNTS: &[&str] = &["ec2.image-block-public-access"];
+const COMES_WITH_NEW_ACCOUNTS: &[&str] =
+    &["ec2.image-block-public-access", "ec2.serial-console-access"];
 
 /// Controls that change nothing themselves: another control restores what they see disturbed.
 const ONLY_WATCHES: &[&str] = &["cloudtrail.trail"];
@@ -223,6 +240,7 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
             all.extend(each("ec2", &application, &["edit_metadata_defaults"]).into_iter().map(|tamper| with(with(tamper, "member", "HttpTokens"), "value", "optional")));
             all
         }
+        "ec2.serial-console-access" => each("ec2", &application, &["open_serial_console"]),
         "ec2.snapshot-block-public-access" => each("ec2", &application, &["allow_snapshot_sharing"]),
         "guardduty.detector" => {
             let mut all = each("guardduty", &application, &["delete_detector", "suspend_detector"]);

@@ -2,7 +2,7 @@
 
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
-use landfall_server::store::{LeaseState, NewEvent, StoreError};
+use landfall_server::store::{HistoryFilter, LeaseState, NewEvent, StoreError};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
@@ -65,6 +65,47 @@ async fn a_reader_that_remembers_its_place_misses_nothing() {
             all.last().unwrap().0
         );
         other.close().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_can_be_read_backwards_and_of_one_cell_alone() {
+    both(async |db| {
+        let store = &db.store;
+        let target = add(store, "a@example.com").await.target();
+        add(store, "b@example.com").await;
+        for (n, region, control) in [
+            (1, Some("eu-west-1"), Some("config.recorder")),
+            (2, Some("us-east-1"), Some("config.recorder")),
+            (3, Some("eu-west-1"), Some("guardduty.detector")),
+            (4, None, None),
+        ] {
+            let event = NewEvent {
+                region: region.map(|region| region.parse().unwrap()),
+                control: control.map(|control| control.parse().unwrap()),
+                ..NewEvent::new(target, EventKind::StepDone, n.to_string())
+            };
+            store.append_event(&event, at(n)).await.unwrap();
+        }
+        let read = async |region: &str, control: &str, before, limit| {
+            let filter = HistoryFilter {
+                region: region.parse().ok(),
+                control: control.parse().ok(),
+            };
+            let read = store.history(target, &filter, before, limit).await.unwrap();
+            let last = read.last().map(|event| event.seq);
+            let sentences: Vec<String> = read.into_iter().map(|event| event.sentence).collect();
+            (sentences.join(" "), last)
+        };
+        let (latest, place) = read("", "", None, 2).await;
+        assert_eq!(latest, "4 3");
+        let (before, _) = read("", "", place, 2).await;
+        assert_eq!(before, "2 1");
+        assert_eq!(read("eu-west-1", "", None, 9).await.0, "3 1");
+        assert_eq!(read("", "config.recorder", None, 9).await.0, "2 1");
+        assert_eq!(read("eu-west-1", "config.recorder", None, 9).await.0, "1");
+        assert_eq!(read("eu-north-1", "", None, 9).await, (String::new(), None));
     })
     .await;
 }

@@ -55,15 +55,28 @@ async fn migrating_again_keeps_every_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replicas_may_migrate_at_once() {
-    let db = Database::empty_postgres().await;
-    let other = db.another_store().await;
-    let (one, two) = tokio::join!(db.store.migrate(), other.migrate());
-    one.unwrap();
-    two.unwrap();
-    db.store.ping().await.unwrap();
-    other.close().await;
-    db.remove().await;
+async fn several_processes_may_migrate_at_once() {
+    for db in [
+        Database::empty_sqlite().await,
+        Database::empty_postgres().await,
+    ] {
+        let others = [
+            db.another_store().await,
+            db.another_store().await,
+            db.another_store().await,
+        ];
+        let [a, b, c] = &others;
+        let (a, b, c) = tokio::join!(a.migrate(), b.migrate(), c.migrate());
+        for one in [a, b, c] {
+            one.expect("the schema is up to date");
+        }
+        assert_eq!(db.store.migrations_to_come().await.unwrap(), 0);
+        db.store.ping().await.unwrap();
+        for other in others {
+            other.close().await;
+        }
+        db.remove().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,6 +79,7 @@ async fn the_first_answer_stands() {
         let reply = |status| StoredReply {
             fingerprint: "f".to_owned(),
             status,
+            location: (status == 202).then(|| "/api/v1/plans/1".to_owned()),
             body: json!({"id": status}),
         };
         assert_eq!(store.idempotent("alice", "k").await.unwrap(), None);

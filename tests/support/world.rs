@@ -120,6 +120,14 @@ impl World {
             .unwrap_or_else(|error| panic!("tamper {request}: {error}"))
     }
 
+    /// The call by which a person would tamper so, as CloudTrail tells of it: the service and the call's name.
+    pub fn call_behind(&self, request: &serde_json::Value) -> Option<(&'static str, String)> {
+        let shared = self.sim.shared();
+        let now = shared.clock.now();
+        let deed = awsim::services::cloudtrail::deed(&shared.world(), request, now)?;
+        Some((deed.source(), deed.event_name()))
+    }
+
     /// What must hold after every test: awsim built all that was asked of it, and made no mistake of its own.
     pub fn assert_sound(&self) {
         let calls = self.sim.shared().calls();

@@ -125,6 +125,7 @@ impl Control for Ec2DefaultVpc {
         DELETE_GATEWAY,
         DELETE_VPC,
     ];
+    const AFTER: &'static [&'static str] = &["account.regions"];
 
     type Parameters = Parameters;
     type Desired = Desired;

@@ -49,6 +49,7 @@ impl Control for Ec2EbsEncryption {
     const TITLE: &'static str = "New EBS volumes are encrypted";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[GET, ENABLE];
+    const AFTER: &'static [&'static str] = &["account.regions"];
 
     type Parameters = Parameters;
     type Desired = Desired;

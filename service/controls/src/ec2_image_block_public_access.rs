@@ -52,6 +52,7 @@ impl Control for Ec2ImageBlockPublicAccess {
     const TITLE: &'static str = "AMIs cannot be made public";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[GET, ENABLE];
+    const AFTER: &'static [&'static str] = &["account.regions"];
 
     type Parameters = Parameters;
     type Desired = Desired;

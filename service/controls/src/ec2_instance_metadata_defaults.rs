@@ -103,6 +103,7 @@ impl Control for Ec2InstanceMetadataDefaults {
     const TITLE: &'static str = "New instances serve their metadata by IMDSv2";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[GET, MODIFY];
+    const AFTER: &'static [&'static str] = &["account.regions"];
 
     type Parameters = Parameters;
     type Desired = Parameters;

@@ -67,6 +67,7 @@ impl Control for Ec2SnapshotBlockPublicAccess {
     const TITLE: &'static str = "EBS snapshots are not public";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[GET, ENABLE];
+    const AFTER: &'static [&'static str] = &["account.regions"];
 
     type Parameters = Parameters;
     type Desired = Parameters;

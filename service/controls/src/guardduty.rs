@@ -1,12 +1,35 @@
-//! What GuardDuty's controls share: the detector of an account and Region, of which there is at most one.
+//! What GuardDuty's controls share: the detector of an account and Region, of which there is at most one, and the members
+//! of an administrator, of which each has one.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_guardduty::operation::create_detector::builders::CreateDetectorFluentBuilder;
+use aws_sdk_guardduty::types::{DetectorStatus, FeatureStatus, Member};
+use landfall_model::ids::AccountId;
+use serde::Serialize;
 
 use crate::aws::Aws;
 use crate::error::CloudError;
+use crate::membership::{ENABLED, PAGE};
 
 pub(crate) const LIST_DETECTORS: &str = "guardduty:ListDetectors";
+pub(crate) const GET_DETECTOR: &str = "guardduty:GetDetector";
 pub(crate) const CREATE_DETECTOR: &str = "guardduty:CreateDetector";
+pub(crate) const LIST_MEMBERS: &str = "guardduty:ListMembers";
+pub(crate) const GET_MEMBER_DETECTORS: &str = "guardduty:GetMemberDetectors";
+
+/// Always on, and told of by the detector's own account alone.
+const FOUNDATION: [&str; 3] = ["CLOUD_TRAIL", "DNS_LOGS", "FLOW_LOGS"];
+
+/// A detector as it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Detector {
+    pub(crate) id: String,
+    pub(crate) enabled: bool,
+    pub(crate) finding_publishing_frequency: String,
+    /// Those that can be turned on and off, by GuardDuty's names.
+    pub(crate) features: BTreeMap<String, bool>,
+}
 
 /// The id of the account's detector in the Region.
 pub(crate) async fn detector_of(aws: &Aws) -> Result<Option<String>, CloudError> {
@@ -16,6 +39,51 @@ pub(crate) async fn detector_of(aws: &Aws) -> Result<Option<String>, CloudError>
         .await?
         .detector_ids;
     Ok(ids.unwrap_or_default().into_iter().next())
+}
+
+/// The same where everything else hangs on it.
+pub(crate) async fn needed_detector_of(aws: &Aws) -> Result<String, CloudError> {
+    detector_of(aws).await?.ok_or_else(|| {
+        let (account, region) = (aws.account(), aws.region());
+        CloudError::not_ready(
+            LIST_DETECTORS,
+            format!("GuardDuty is not on yet in {account} in {region}"),
+        )
+    })
+}
+
+/// The account's detector, as the account sees it.
+pub(crate) async fn own_detector(aws: &Aws) -> Result<Option<Detector>, CloudError> {
+    match detector_of(aws).await? {
+        Some(id) => Ok(Some(detector(aws, &id).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn detector(aws: &Aws, id: &str) -> Result<Detector, CloudError> {
+    let guardduty = aws.guardduty();
+    let detector = aws
+        .call(GET_DETECTOR, || {
+            guardduty.get_detector().detector_id(id).send()
+        })
+        .await?;
+    let features = detector.features.unwrap_or_default().into_iter();
+    Ok(Detector {
+        id: id.to_owned(),
+        enabled: detector.status == Some(DetectorStatus::Enabled),
+        finding_publishing_frequency: detector
+            .finding_publishing_frequency
+            .map(|frequency| frequency.as_str().to_owned())
+            .unwrap_or_default(),
+        features: features
+            .filter_map(|feature| switch(feature.name?.as_str(), feature.status.as_ref()))
+            .collect(),
+    })
+}
+
+fn switch(name: &str, status: Option<&FeatureStatus>) -> Option<(String, bool)> {
+    let on = status? == &FeatureStatus::Enabled;
+    (!FOUNDATION.contains(&name)).then(|| (name.to_owned(), on))
 }
 
 /// Makes the detector, if there is none.
@@ -33,4 +101,81 @@ pub(crate) async fn create_detector(
         Err(error) if error.is(&["BadRequestException"]) && error.says("already exists") => Ok(()),
         created => created.map(drop),
     }
+}
+
+/// An administrator's whole list.
+pub(crate) async fn members(
+    administrator: &Aws,
+    detector: &str,
+) -> Result<Vec<Member>, CloudError> {
+    let guardduty = administrator.guardduty();
+    let mut members = Vec::new();
+    let mut token = None;
+    loop {
+        let page = administrator
+            .call(LIST_MEMBERS, || {
+                guardduty
+                    .list_members()
+                    .detector_id(detector)
+                    .only_associated("false")
+                    .max_results(PAGE)
+                    .set_next_token(token.clone())
+                    .send()
+            })
+            .await?;
+        members.extend(page.members.unwrap_or_default());
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(members);
+        }
+    }
+}
+
+/// The detectors of all members whose membership works, as their administrator sees them: fifty in a call.
+///
+/// A member with a suspended detector is listed as `Disabled`, and one publishes its findings as often as its
+/// administrator does (GuardDuty user guide, "Managing multiple accounts").
+pub(crate) async fn member_detectors(
+    administrator: &Aws,
+) -> Result<BTreeMap<AccountId, Detector>, CloudError> {
+    let own = needed_detector_of(administrator).await?;
+    let own = detector(administrator, &own).await?;
+    let members = members(administrator, &own.id).await?;
+    let enabled = members
+        .into_iter()
+        .filter(|member| member.relationship_status.as_deref() == Some(ENABLED));
+    let mut ids: BTreeMap<String, String> = enabled
+        .filter_map(|member| Some((member.account_id?, member.detector_id?)))
+        .collect();
+    let accounts: Vec<String> = ids.keys().cloned().collect();
+    let guardduty = administrator.guardduty();
+    let mut detectors = BTreeMap::new();
+    for accounts in accounts.chunks(PAGE.unsigned_abs() as usize) {
+        let answer = administrator
+            .call(GET_MEMBER_DETECTORS, || {
+                guardduty
+                    .get_member_detectors()
+                    .detector_id(&own.id)
+                    .set_account_ids(Some(accounts.to_vec()))
+                    .send()
+            })
+            .await?;
+        for member in answer.member_data_source_configurations.unwrap_or_default() {
+            let account = member.account_id.unwrap_or_default();
+            let (Some(id), Ok(account)) = (ids.remove(&account), account.parse()) else {
+                continue;
+            };
+            let features = member.features.unwrap_or_default().into_iter();
+            let detector = Detector {
+                id,
+                enabled: true,
+                finding_publishing_frequency: own.finding_publishing_frequency.clone(),
+                features: features
+                    .filter_map(|feature| switch(feature.name?.as_str(), feature.status.as_ref()))
+                    .collect(),
+            };
+            detectors.insert(account, detector);
+        }
+    }
+    Ok(detectors)
 }

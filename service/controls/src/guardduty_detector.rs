@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_sdk_guardduty::types::{
-    DetectorFeature, DetectorFeatureConfiguration, DetectorStatus, FeatureStatus,
-    FindingPublishingFrequency, MemberFeaturesConfiguration, OrgFeature,
+    DetectorFeature, DetectorFeatureConfiguration, FeatureStatus, FindingPublishingFrequency,
+    MemberFeaturesConfiguration, OrgFeature,
 };
 use landfall_model::asset::Asset;
-use landfall_model::cloud_error::CloudErrorKind;
+use landfall_model::cloud_error::{CloudErrorKind, Help};
 use landfall_model::control::Scope;
 use landfall_model::place::Place;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,11 @@ use serde::{Deserialize, Serialize};
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
-use crate::guardduty::{CREATE_DETECTOR, LIST_DETECTORS, create_detector, detector_of};
+use crate::guardduty::{
+    CREATE_DETECTOR, Detector, GET_DETECTOR, GET_MEMBER_DETECTORS, LIST_DETECTORS, LIST_MEMBERS,
+    create_detector, detector_of, member_detectors, own_detector,
+};
+use crate::membership::ENABLED;
 use crate::session::Session;
 
 pub(crate) struct GuardDutyDetector;
@@ -41,14 +45,6 @@ pub(crate) struct Observed {
     detector: Option<Detector>,
     /// Whether an administrator account has the say; only asked where something is to be changed.
     is_member: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Detector {
-    id: String,
-    enabled: bool,
-    finding_publishing_frequency: String,
-    features: BTreeMap<String, bool>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,7 +98,6 @@ impl fmt::Display for Change {
     }
 }
 
-const GET: &str = "guardduty:GetDetector";
 const UPDATE: &str = "guardduty:UpdateDetector";
 /// The first detector of an account makes GuardDuty's own role.
 const CREATE_ROLE: &str = "iam:CreateServiceLinkedRole";
@@ -116,7 +111,9 @@ impl Control for GuardDutyDetector {
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[
         LIST_DETECTORS,
-        GET,
+        GET_DETECTOR,
+        LIST_MEMBERS,
+        GET_MEMBER_DETECTORS,
         CREATE_DETECTOR,
         CREATE_ROLE,
         UPDATE,
@@ -136,51 +133,31 @@ impl Control for GuardDutyDetector {
     }
 
     async fn observe(aws: &Session, desired: &Parameters) -> Result<Observed, CloudError> {
-        let aws = aws.target().await?;
-        let guardduty = aws.guardduty();
-        let Some(id) = detector_of(aws).await? else {
-            return Ok(Observed {
-                detector: None,
-                is_member: false,
-            });
-        };
-        let detector = aws
-            .call(GET, || guardduty.get_detector().detector_id(&id).send())
-            .await?;
-        let features = detector
-            .features
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|feature| {
-                Some((
-                    feature.name?.as_str().to_owned(),
-                    feature.status? == FeatureStatus::Enabled,
-                ))
-            });
+        let mut asked = false;
         let mut observed = Observed {
-            detector: Some(Detector {
-                id: id.clone(),
-                enabled: detector.status == Some(DetectorStatus::Enabled),
-                finding_publishing_frequency: detector
-                    .finding_publishing_frequency
-                    .map(|frequency| frequency.as_str().to_owned())
-                    .unwrap_or_default(),
-                features: features.collect(),
-            }),
+            detector: seen_by_administrator(aws, &mut asked).await?,
             is_member: false,
         };
-        if !Self::plan(desired, &observed).is_empty() {
+        if !asked && !Self::plan(desired, &observed).is_empty() {
+            // What is to be changed is seen with its own eyes first.
+            observed.detector = own_detector(aws.target().await?).await?;
+        }
+        if let Some(detector) = &observed.detector
+            && !Self::plan(desired, &observed).is_empty()
+        {
+            let aws = aws.target().await?;
+            let guardduty = aws.guardduty();
             let administrator = aws
                 .call(GET_ADMINISTRATOR, || {
                     guardduty
                         .get_administrator_account()
-                        .detector_id(&id)
+                        .detector_id(&detector.id)
                         .send()
                 })
                 .await?;
             observed.is_member = administrator
                 .administrator
-                .is_some_and(|of| of.relationship_status.as_deref() == Some("Enabled"));
+                .is_some_and(|of| of.relationship_status.as_deref() == Some(ENABLED));
         }
         Ok(observed)
     }
@@ -255,6 +232,33 @@ impl Control for GuardDutyDetector {
         };
         observed.detector.iter().map(asset).collect()
     }
+}
+
+/// The detector as the administrator's list has it, or else as the account has it: then that is `asked`.
+async fn seen_by_administrator(
+    aws: &Session,
+    asked: &mut bool,
+) -> Result<Option<Detector>, CloudError> {
+    let place = aws.place();
+    let mut one = async || {
+        *asked = true;
+        own_detector(aws.target().await?).await
+    };
+    let administrator = place.organization.security_account.as_ref();
+    let has_none = administrator.is_none_or(|administrator| *administrator == place.account);
+    if has_none {
+        return one().await;
+    }
+    let all = async || {
+        let seen = match member_detectors(aws.security().await?).await {
+            // Then each account speaks for itself.
+            Err(error) if error.kind.help() != Help::Nobody => BTreeMap::new(),
+            seen => seen?,
+        };
+        Ok(seen.into_iter().map(|(id, it)| (id, Some(it))).collect())
+    };
+    let roster = aws.rosters().detectors.of(&place.region);
+    roster.look(&place.account, aws.since(), one, all).await
 }
 
 async fn apply_in_account(aws: &Aws, change: &Change) -> Result<(), CloudError> {

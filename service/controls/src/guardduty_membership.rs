@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
-use crate::guardduty::detector_of;
-use crate::membership::{self, Change, Desired, Listed, Observed, PAGE, check_processed};
+use crate::guardduty::{self, LIST_DETECTORS, LIST_MEMBERS, needed_detector_of};
+use crate::membership::{self, Change, Desired, Listed, Observed, check_processed};
 use crate::session::Session;
 
 pub(crate) struct GuardDutyMembership;
@@ -21,9 +21,7 @@ pub(crate) struct GuardDutyMembership;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Parameters {}
 
-const DETECTORS: &str = "guardduty:ListDetectors";
 const GET: &str = "guardduty:GetMembers";
-const LIST: &str = "guardduty:ListMembers";
 const CREATE: &str = "guardduty:CreateMembers";
 const INVITE: &str = "guardduty:InviteMembers";
 const ADMINISTRATOR: &str = "guardduty:GetAdministratorAccount";
@@ -35,9 +33,9 @@ impl Control for GuardDutyMembership {
     const TITLE: &'static str = "The security account sees GuardDuty's findings";
     const SCOPE: Scope = Scope::Region;
     const ACTIONS: &'static [&'static str] = &[
-        DETECTORS,
+        LIST_DETECTORS,
         GET,
-        LIST,
+        LIST_MEMBERS,
         CREATE,
         INVITE,
         ADMINISTRATOR,
@@ -61,7 +59,7 @@ impl Control for GuardDutyMembership {
         };
         let security = aws.security().await?;
         let account = &aws.place().account;
-        let roster = aws.rosters().members("guardduty", security.region());
+        let roster = aws.rosters().guardduty_members.of(security.region());
         let listed = roster.look(
             account,
             aws.since(),
@@ -91,7 +89,7 @@ impl Control for GuardDutyMembership {
         match change {
             Change::Add { email } => {
                 let security = aws.security().await?;
-                let detector = detector(security).await?;
+                let detector = needed_detector_of(security).await?;
                 let guardduty = security.guardduty();
                 let detail = AccountDetail::builder()
                     .account_id(account)
@@ -111,7 +109,7 @@ impl Control for GuardDutyMembership {
             }
             Change::Invite => {
                 let security = aws.security().await?;
-                let detector = detector(security).await?;
+                let detector = needed_detector_of(security).await?;
                 let guardduty = security.guardduty();
                 let answer = security
                     .call(INVITE, || {
@@ -129,7 +127,7 @@ impl Control for GuardDutyMembership {
             Change::Accept { invitation } => {
                 let administrator = aws.security().await?.account().as_str();
                 let member = aws.target().await?;
-                let detector = detector(member).await?;
+                let detector = needed_detector_of(member).await?;
                 let guardduty = member.guardduty();
                 member
                     .call(ACCEPT, || {
@@ -157,7 +155,7 @@ fn listed(member: Member) -> Listed {
 
 /// One account as the administrator's list has it.
 async fn member(security: &Aws, account: &AccountId) -> Result<Option<Listed>, CloudError> {
-    let detector = detector(security).await?;
+    let detector = needed_detector_of(security).await?;
     let guardduty = security.guardduty();
     let found = security
         .call(GET, || {
@@ -178,52 +176,22 @@ async fn member(security: &Aws, account: &AccountId) -> Result<Option<Listed>, C
 
 /// The administrator's whole list.
 async fn members(security: &Aws) -> Result<BTreeMap<AccountId, Option<Listed>>, CloudError> {
-    let detector = detector(security).await?;
-    let guardduty = security.guardduty();
-    let mut members = BTreeMap::new();
-    let mut token = None;
-    loop {
-        let page = security
-            .call(LIST, || {
-                guardduty
-                    .list_members()
-                    .detector_id(&detector)
-                    .only_associated("false")
-                    .max_results(PAGE)
-                    .set_next_token(token.clone())
-                    .send()
-            })
-            .await?;
-        for member in page.members.unwrap_or_default() {
-            let account = member.account_id.as_deref().map(str::parse);
-            if let Some(Ok(account)) = account {
-                members.insert(account, Some(listed(member)));
-            }
-        }
-        token = page.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(members);
-        }
-    }
+    let detector = needed_detector_of(security).await?;
+    let members = guardduty::members(security, &detector).await?.into_iter();
+    Ok(members
+        .filter_map(|member| {
+            let account = member.account_id.as_deref()?.parse().ok()?;
+            Some((account, Some(listed(member))))
+        })
+        .collect())
 }
 
 fn reason(account: &UnprocessedAccount) -> &str {
     account.result.as_deref().unwrap_or_default()
 }
 
-/// Everything about members hangs on a detector.
-async fn detector(aws: &Aws) -> Result<String, CloudError> {
-    detector_of(aws).await?.ok_or_else(|| {
-        let (account, region) = (aws.account(), aws.region());
-        CloudError::not_ready(
-            DETECTORS,
-            format!("GuardDuty is not on yet in {account} in {region}"),
-        )
-    })
-}
-
 async fn administrator_of(member: &Aws) -> Result<Option<String>, CloudError> {
-    let detector = detector(member).await?;
+    let detector = needed_detector_of(member).await?;
     let guardduty = member.guardduty();
     let answer = member
         .call(ADMINISTRATOR, || {

@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_sdk_guardduty::types::{
-    AdminStatus, AutoEnableMembers, DetectorStatus, OrgFeature, OrgFeatureStatus,
-    OrganizationFeatureConfiguration,
+    AdminStatus, AutoEnableMembers, OrgFeature, OrgFeatureStatus, OrganizationFeatureConfiguration,
 };
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Scope;
@@ -19,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
-use crate::guardduty::{CREATE_DETECTOR, LIST_DETECTORS, create_detector, detector_of};
+use crate::guardduty::{
+    CREATE_DETECTOR, Detector, GET_DETECTOR, LIST_DETECTORS, create_detector, needed_detector_of,
+    own_detector,
+};
 use crate::session::Session;
 
 pub(crate) struct GuardDutyOrganization;
@@ -48,12 +50,6 @@ pub(crate) struct Observed {
     /// The security account's detector.
     detector: Option<Detector>,
     organization: Option<Organization>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Detector {
-    id: String,
-    enabled: bool,
 }
 
 /// What members get by themselves, in GuardDuty's words.
@@ -106,7 +102,6 @@ impl fmt::Display for Change {
 
 const LIST_ADMINISTRATORS: &str = "guardduty:ListOrganizationAdminAccounts";
 const DESIGNATE: &str = "guardduty:EnableOrganizationAdminAccount";
-const GET: &str = "guardduty:GetDetector";
 const UPDATE: &str = "guardduty:UpdateDetector";
 const DESCRIBE: &str = "guardduty:DescribeOrganizationConfiguration";
 const CONFIGURE: &str = "guardduty:UpdateOrganizationConfiguration";
@@ -121,7 +116,7 @@ impl Control for GuardDutyOrganization {
         LIST_ADMINISTRATORS,
         DESIGNATE,
         LIST_DETECTORS,
-        GET,
+        GET_DETECTOR,
         CREATE_DETECTOR,
         UPDATE,
         DESCRIBE,
@@ -154,7 +149,7 @@ impl Control for GuardDutyOrganization {
 
     async fn observe(aws: &Session, desired: &Desired) -> Result<Observed, CloudError> {
         let security = aws.security().await?;
-        let detector = detector(security).await?;
+        let detector = own_detector(security).await?;
         if desired.organization.is_none() {
             return Ok(Observed {
                 administrator: None,
@@ -245,21 +240,6 @@ impl Control for GuardDutyOrganization {
     }
 }
 
-/// The account's detector; it has at most one in a Region.
-async fn detector(aws: &Aws) -> Result<Option<Detector>, CloudError> {
-    let Some(id) = detector_of(aws).await? else {
-        return Ok(None);
-    };
-    let guardduty = aws.guardduty();
-    let found = aws
-        .call(GET, || guardduty.get_detector().detector_id(&id).send())
-        .await?;
-    Ok(Some(Detector {
-        id,
-        enabled: found.status == Some(DetectorStatus::Enabled),
-    }))
-}
-
 /// The organization's delegated administrator.
 async fn administrator(aws: &Aws) -> Result<Option<String>, CloudError> {
     let guardduty = aws.guardduty();
@@ -344,9 +324,7 @@ async fn designate(aws: &Aws, account: &AccountId) -> Result<(), CloudError> {
 }
 
 async fn configure(aws: &Aws, auto_enable: &str, features: &[String]) -> Result<(), CloudError> {
-    let detector = detector(aws).await?.ok_or_else(|| {
-        CloudError::not_ready(CONFIGURE, "the security account has no detector yet")
-    })?;
+    let detector = needed_detector_of(aws).await?;
     let guardduty = aws.guardduty();
     let feature = |name: &String| {
         OrganizationFeatureConfiguration::builder()
@@ -358,7 +336,7 @@ async fn configure(aws: &Aws, auto_enable: &str, features: &[String]) -> Result<
     aws.call(CONFIGURE, || {
         guardduty
             .update_organization_configuration()
-            .detector_id(&detector.id)
+            .detector_id(&detector)
             .auto_enable_organization_members(AutoEnableMembers::from(auto_enable))
             .set_features(Some(features.clone()))
             .send()
@@ -371,6 +349,15 @@ async fn configure(aws: &Aws, auto_enable: &str, features: &[String]) -> Result<
 mod tests {
     use super::*;
 
+    fn detector(enabled: bool) -> Option<Detector> {
+        Some(Detector {
+            id: "d1".to_owned(),
+            enabled,
+            finding_publishing_frequency: "SIX_HOURS".to_owned(),
+            features: BTreeMap::new(),
+        })
+    }
+
     #[test]
     fn only_what_differs_is_changed() {
         let administrator: AccountId = "333333333333".parse().unwrap();
@@ -380,10 +367,7 @@ mod tests {
         };
         let right = Observed {
             administrator: Some(administrator.to_string()),
-            detector: Some(Detector {
-                id: "d1".to_owned(),
-                enabled: true,
-            }),
+            detector: detector(true),
             organization: Some(Organization {
                 auto_enable: "NEW".to_owned(),
                 features: [("S3_DATA_EVENTS".to_owned(), "NEW".to_owned())].into(),
@@ -426,10 +410,7 @@ mod tests {
             (
                 true,
                 Observed {
-                    detector: Some(Detector {
-                        id: "d1".to_owned(),
-                        enabled: false,
-                    }),
+                    detector: detector(false),
                     ..right
                 },
                 vec!["resume the security account's suspended GuardDuty detector"],

@@ -39,6 +39,7 @@ mod ec2_default_vpc;
 mod ec2_ebs_encryption;
 mod ec2_image_block_public_access;
 mod ec2_instance_metadata_defaults;
+mod ec2_serial_console_access;
 mod ec2_snapshot_block_public_access;
 mod finding_aggregator;
 mod guardduty;

@@ -21,6 +21,7 @@ use crate::ec2_default_vpc::Ec2DefaultVpc;
 use crate::ec2_ebs_encryption::Ec2EbsEncryption;
 use crate::ec2_image_block_public_access::Ec2ImageBlockPublicAccess;
 use crate::ec2_instance_metadata_defaults::Ec2InstanceMetadataDefaults;
+use crate::ec2_serial_console_access::Ec2SerialConsoleAccess;
 use crate::ec2_snapshot_block_public_access::Ec2SnapshotBlockPublicAccess;
 use crate::guardduty_detector::GuardDutyDetector;
 use crate::guardduty_membership::GuardDutyMembership;
@@ -59,6 +60,7 @@ pub fn controls() -> &'static BTreeMap<ControlId, Box<dyn AnyControl>> {
             erase::<Ec2EbsEncryption>(),
             erase::<Ec2ImageBlockPublicAccess>(),
             erase::<Ec2InstanceMetadataDefaults>(),
+            erase::<Ec2SerialConsoleAccess>(),
             erase::<Ec2SnapshotBlockPublicAccess>(),
             erase::<GuardDutyDetector>(),
             erase::<GuardDutyMembership>(),
@@ -188,6 +190,24 @@ mod tests {
             );
             for control in controls {
                 assert!(session_policy::document(&sessions.of_control(control)).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn what_calls_in_a_region_waits_until_the_region_is_on() {
+        let regions: ControlId = "account.regions".parse().unwrap();
+        for control in controls().values() {
+            let descriptor = control.descriptor();
+            if descriptor.scope == Scope::Region && descriptor.id != regions {
+                let before = |id: &ControlId| {
+                    *id == regions || controls()[id].descriptor().after.contains(&regions)
+                };
+                assert!(
+                    descriptor.after.iter().any(before),
+                    "{} does not name {regions} in AFTER",
+                    descriptor.id
+                );
             }
         }
     }

@@ -8,13 +8,14 @@
 //! moment in which its reading began.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use landfall_model::ids::{AccountId, OuPath, Region};
 use tokio::time::Instant;
 
 use crate::error::CloudError;
+use crate::guardduty::Detector;
 use crate::membership::Listed;
 
 /// After so many single questions of one backlog a list is cheaper.
@@ -115,37 +116,51 @@ impl<T: Clone> Roster<T> {
     }
 }
 
-/// Members by the service that has them and the Region.
-type Members = BTreeMap<(&'static str, Region), Arc<Roster<Option<Listed>>>>;
+/// A roster for each Region.
+#[derive(Debug)]
+pub struct Regional<T>(Mutex<BTreeMap<Region, Arc<Roster<T>>>>);
+
+impl<T> Default for Regional<T> {
+    fn default() -> Self {
+        Regional(Mutex::default())
+    }
+}
+
+impl<T: Clone> Regional<T> {
+    pub(crate) fn of(&self, region: &Region) -> Arc<Roster<T>> {
+        self.lock().entry(region.clone()).or_default().clone()
+    }
+
+    fn forget_idle(&self, now: Instant) {
+        for roster in self.lock().values() {
+            roster.forget_idle(now);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Region, Arc<Roster<T>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// The rosters of the organization.
 #[derive(Debug, Default)]
 pub struct Rosters {
     /// Which OU each account is in; `None` is the root.
     pub placement: Roster<Option<OuPath>>,
-    members: Mutex<Members>,
+    /// The members that the security account has in GuardDuty.
+    pub(crate) guardduty_members: Regional<Option<Listed>>,
+    /// The members that it has in Security Hub.
+    pub(crate) securityhub_members: Regional<Option<Listed>>,
+    /// The detectors of its members.
+    pub(crate) detectors: Regional<Option<Detector>>,
 }
 
 impl Rosters {
-    /// The members that the security account has in a Region, by `service`.
-    pub(crate) fn members(
-        &self,
-        service: &'static str,
-        region: &Region,
-    ) -> Arc<Roster<Option<Listed>>> {
-        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members
-            .entry((service, region.clone()))
-            .or_default()
-            .clone()
-    }
-
     pub(crate) fn forget_idle(&self, now: Instant) {
         self.placement.forget_idle(now);
-        let members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        for roster in members.values() {
-            roster.forget_idle(now);
-        }
+        self.guardduty_members.forget_idle(now);
+        self.securityhub_members.forget_idle(now);
+        self.detectors.forget_idle(now);
     }
 }
 

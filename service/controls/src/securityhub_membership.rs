@@ -61,7 +61,7 @@ impl Control for SecurityHubMembership {
         };
         let security = aws.security().await?;
         let account = &aws.place().account;
-        let roster = aws.rosters().members("securityhub", security.region());
+        let roster = aws.rosters().securityhub_members.of(security.region());
         let listed = roster.look(
             account,
             aws.since(),

@@ -178,6 +178,11 @@ pub const CONCERNS: &[Concern] = &[
     },
     Concern {
         service: "ec2",
+        events: &["EnableSerialConsoleAccess"],
+        controls: &[(Callers, "ec2.serial-console-access")],
+    },
+    Concern {
+        service: "ec2",
         events: &["CreateDefaultVpc"],
         controls: &[(Callers, "ec2.default-vpc")],
     },

@@ -11,6 +11,10 @@ def test_settings(awsim):
     assert awsim.client("ec2", "eu-west-1").get_ebs_encryption_by_default()["EbsEncryptionByDefault"] is False
 
     assert ec2.get_snapshot_block_public_access_state()["State"] == "unblocked"
+    assert ec2.get_serial_console_access_status()["SerialConsoleAccessEnabled"] is False
+    ec2.enable_serial_console_access()
+    assert awsim.cli("ec2", "get-serial-console-access-status")["SerialConsoleAccessEnabled"] is True
+
     ec2.enable_snapshot_block_public_access(State="block-all-sharing")
     assert awsim.cli("ec2", "get-snapshot-block-public-access-state")["State"] == "block-all-sharing"
 

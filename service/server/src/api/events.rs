@@ -24,10 +24,13 @@ use super::extract::{Path, Query};
 use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument};
 use crate::engine::clock;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, HistoryFilter, Store, StoreError};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(of_account))
+        .routes(routes!(of_organization))
 }
 
 /// One line of history.
@@ -114,15 +117,91 @@ async fn list(
         .store
         .events(TargetId::Account(id), after, limit)
         .await?;
-    let full = events.len() == limit as usize;
-    Ok(axum::Json(Page {
+    Ok(axum::Json(one_page(events, limit)).into_response())
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct HistoryQuery {
+    /// Only what concerns this Region.
+    region: Option<String>,
+    /// Only what concerns this control.
+    control: Option<String>,
+    /// Where the page begins: `next_cursor` of the one before.
+    cursor: Option<String>,
+    /// Events on a page, 1 to 500.
+    limit: Option<u32>,
+}
+
+/// What happened to an account, newest first
+#[utoipa::path(
+    get,
+    path = "/accounts/{account_id}/events",
+    operation_id = "list_account_events",
+    tag = "accounts",
+    params(("account_id" = String, Path, description = "Twelve digits"), HistoryQuery),
+    responses(
+        (status = 200, body = Page<Event>),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn of_account(
+    State(api): State<Api>,
+    principal: Principal,
+    Path(account_id): Path<String>,
+    Query(query): Query<HistoryQuery>,
+) -> Result<axum::Json<Page<Event>>, Problem> {
+    authorize(&principal, Action::Read)?;
+    let account = api.account_by_number(&account_id).await?;
+    history(&api, account.target(), query).await
+}
+
+/// What happened to the organization itself, newest first
+#[utoipa::path(
+    get,
+    path = "/organization/events",
+    operation_id = "list_organization_events",
+    tag = "organization",
+    params(HistoryQuery),
+    responses(
+        (status = 200, body = Page<Event>),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn of_organization(
+    State(api): State<Api>,
+    principal: Principal,
+    Query(query): Query<HistoryQuery>,
+) -> Result<axum::Json<Page<Event>>, Problem> {
+    authorize(&principal, Action::Read)?;
+    history(&api, TargetId::Organization, query).await
+}
+
+async fn history(
+    api: &Api,
+    target: TargetId,
+    query: HistoryQuery,
+) -> Result<axum::Json<Page<Event>>, Problem> {
+    let filter = HistoryFilter {
+        region: page::parse("region", query.region.as_deref())?,
+        control: page::parse("control", query.control.as_deref())?,
+    };
+    let before = page::parse("cursor", query.cursor.as_deref())?;
+    let limit = page::limit(query.limit)?;
+    let events = api.store.history(target, &filter, before, limit).await?;
+    Ok(axum::Json(one_page(events, limit)))
+}
+
+fn one_page(events: Vec<store::Event>, limit: u32) -> Page<Event> {
+    let is_full = events.len() == limit as usize;
+    Page {
         next_cursor: events
             .last()
-            .filter(|_| full)
+            .filter(|_| is_full)
             .map(|event| event.seq.to_string()),
         items: events.into_iter().map(Event::from).collect(),
-    })
-    .into_response())
+    }
 }
 
 fn wants_stream(headers: &HeaderMap) -> bool {

@@ -127,7 +127,14 @@ fn replay(call: &Call, reply: StoredReply) -> Result<Response, Problem> {
         return Err(key_reused());
     }
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
-    Ok((status, axum::Json(reply.body)).into_response())
+    let mut response = (status, axum::Json(reply.body)).into_response();
+    let location = reply
+        .location
+        .and_then(|url| HeaderValue::from_str(&url).ok());
+    if let Some(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
 }
 
 async fn remember(api: &Api, call: &Call, response: Response) -> Result<Response, Problem> {
@@ -147,9 +154,11 @@ async fn remember(api: &Api, call: &Call, response: Response) -> Result<Response
         Some(Remember(body)) => body.clone(),
         None => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
+    let location = parts.headers.get(header::LOCATION);
     let reply = StoredReply {
         fingerprint: call.fingerprint.clone(),
         status: parts.status.as_u16(),
+        location: location.and_then(|url| Some(url.to_str().ok()?.to_owned())),
         body,
     };
     let remembered = api

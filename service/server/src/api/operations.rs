@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use http::{HeaderValue, header};
+use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
 use landfall_model::rollout::{RolloutState, Standing};
 
@@ -62,6 +63,17 @@ async fn gauges(api: &Api, text: &mut String) -> Result<(), StoreError> {
             cells.entry((control.clone(), status)).or_default();
         }
         *cells.entry((control, count.status)).or_default() += count.cells;
+    }
+    let counts = api.store.phase_counts().await?;
+    text.push_str(
+        "# HELP landfall_accounts Accounts and requests by phase.\n# TYPE landfall_accounts gauge\n",
+    );
+    for phase in Phase::ALL {
+        let count = counts.iter().find(|count| count.phase == phase);
+        let (phase, accounts) = (phase.name(), count.map_or(0, |count| count.accounts));
+        text.push_str(&format!(
+            "landfall_accounts{{phase=\"{phase}\"}} {accounts}\n"
+        ));
     }
     let lag = match api.store.next_due().await? {
         Some(due) => api.now().duration_since(due).as_secs_f64().max(0.0),

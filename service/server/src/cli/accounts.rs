@@ -10,6 +10,7 @@ use landfall_model::ids::AccountId;
 use serde_json::json;
 
 use super::client::{Client, path, query};
+use super::history::{self, History};
 use super::{doctor, out, progress, requests, standing};
 use crate::api::accounts::{Account, AccountState};
 use crate::api::baselines::BaselineRevision;
@@ -36,6 +37,8 @@ enum Verb {
     Show { account_id: AccountId },
     /// Show each Region × control of an account.
     Cells(ShowCells),
+    /// Show what happened to an account, newest first.
+    History(History),
     /// Repair what differs, also where the baseline wants to be asked first.
     Repair(Repair),
     /// Keep Landfall from changing an account.
@@ -169,6 +172,7 @@ pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
             )?;
         }
         Verb::Cells(wanted) => cells(&client, wanted).await?,
+        Verb::History(wanted) => history::run(&client, wanted).await?,
         Verb::Repair(wanted) => repair(&client, wanted).await?,
         Verb::Pause {
             account_id,

@@ -12,6 +12,7 @@ mod baselines;
 mod client;
 mod doctor;
 mod drift;
+mod history;
 mod out;
 mod plan_text;
 mod plans;

@@ -239,6 +239,11 @@ impl Engine {
                         )
                         .await?,
                 )?;
+                if phase == Phase::Governed && account.governed_at.is_none() {
+                    let took = now.duration_since(account.requested_at);
+                    metrics::histogram!("landfall_time_to_governed_seconds")
+                        .record(took.as_secs_f64());
+                }
                 if account.purpose != Purpose::Application {
                     // The organization's controls wait for this account.
                     self.store.wake(TargetId::Organization, now).await?;

@@ -54,6 +54,25 @@ impl Account {
     }
 }
 
+/// How many accounts are in a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PhaseCount {
+    pub phase: Phase,
+    pub accounts: u64,
+}
+
+impl Stored for PhaseCount {
+    const TABLE: &'static str = "account";
+    const KEY: &'static str = "phase";
+
+    fn read(row: &Row) -> Result<Self, BadColumn> {
+        Ok(PhaseCount {
+            phase: row.word("phase")?,
+            accounts: row.number("n")?,
+        })
+    }
+}
+
 /// What an account is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -130,6 +149,12 @@ impl Stored for Account {
 }
 
 impl Store {
+    /// How many accounts are in each phase; those that nobody is in are left out.
+    pub async fn phase_counts(&self) -> Result<Vec<PhaseCount>, StoreError> {
+        let counts = query("select phase, count(*) as n from account group by phase");
+        self.db().all(counts).await
+    }
+
     /// By the id of its request.
     pub async fn account(&self, id: Uuid) -> Result<Option<Account>, StoreError> {
         self.db().one(account_query(id)).await

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions, Postgres};
 use sqlx::sqlite::{
     Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
@@ -75,10 +75,7 @@ impl Db {
             Db::Lite { write, .. } => {
                 let mut connection =
                     SqliteConnection::connect_with(write.connect_options().as_ref()).await?;
-                LITE_MIGRATIONS
-                    .run_direct(None, &mut connection, false)
-                    .await
-                    .map_err(schema)?;
+                lite_migrate(&mut connection).await?;
                 connection.close().await?;
             }
             Db::Pg(pool) => {
@@ -251,9 +248,29 @@ fn without_password(url: &str) -> String {
     }
 }
 
-fn schema(error: sqlx::migrate::MigrateError) -> StoreError {
+/// SQLite has no lock on which another process that migrates would wait. But each migration is one transaction: whoever
+/// loses the race for it fails, leaves nothing behind, and finds it done the next time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nothing is due yet that could wait instead"
+)]
+async fn lite_migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    const TRIES: u32 = 20;
+    for _ in 1..TRIES {
+        match LITE_MIGRATIONS.run_direct(None, connection, false).await {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            ended => return ended.map_err(schema),
+        }
+    }
+    let last = LITE_MIGRATIONS.run_direct(None, connection, false).await;
+    last.map_err(schema)
+}
+
+fn schema(error: MigrateError) -> StoreError {
     match error {
-        sqlx::migrate::MigrateError::Execute(error) => StoreError::from(error),
+        MigrateError::Execute(error) => StoreError::from(error),
         error => StoreError::Schema(error),
     }
 }

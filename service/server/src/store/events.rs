@@ -55,6 +55,13 @@ impl NewEvent {
     }
 }
 
+/// What of a target's history is asked for: what concerns this Region, this control, both, or all of it.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryFilter {
+    pub region: Option<Region>,
+    pub control: Option<ControlId>,
+}
+
 /// One line of history.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
@@ -128,6 +135,31 @@ impl Store {
         self.db()
             .all(events.bind(target).bind(after_seq).bind(limit))
             .await
+    }
+
+    /// Up to `limit` events of a target that a filter lets through, newest first; `before_seq`: older than that one alone.
+    pub async fn history(
+        &self,
+        target: TargetId,
+        filter: &HistoryFilter,
+        before_seq: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let mut events = Builder::new(
+            "select seq, at, target_id, kind, region, control, actor, sentence, detail from event where target_id = ",
+        );
+        events.value(target);
+        if let Some(region) = &filter.region {
+            events.push(" and region = ").value(region.as_str());
+        }
+        if let Some(control) = &filter.control {
+            events.push(" and control = ").value(control.as_str());
+        }
+        if let Some(seq) = before_seq {
+            events.push(" and seq < ").value(seq);
+        }
+        events.push(" order by seq desc limit ").value(limit);
+        self.db().all(events.query()).await
     }
 
     /// The latest events of all targets, newest first: what is going on.

@@ -68,7 +68,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-pub use accounts::{Account, AccountFilter, Purpose};
+pub use accounts::{Account, AccountFilter, PhaseCount, Purpose};
 pub use assets::{AssetFilter, AssetReport, AssetRow, AssetVersion, Lookup};
 pub use cells::{CellCount, TargetCell};
 pub use closures::ClosureBegun;
@@ -77,7 +77,7 @@ pub use db::{LITE_MIGRATIONS, PG_MIGRATIONS};
 pub use decisions::{Decided, Decision};
 pub use drift::{DriftFilter, DriftedCell, Whose};
 pub use error::StoreError;
-pub use events::{Event, LANDFALL, NewEvent};
+pub use events::{Event, HistoryFilter, LANDFALL, NewEvent};
 pub use lease::{Lease, LeaseState, Target};
 pub use pauses::{Pause, PauseCount};
 pub use pins::PinCount;
@@ -153,7 +153,7 @@ impl Store {
         })))
     }
 
-    /// Brings the schema up to date. On PostgreSQL several replicas may do so at once.
+    /// Brings the schema up to date. Several processes may do so at once.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         self.db().migrate().await
     }

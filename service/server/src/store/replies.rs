@@ -13,6 +13,8 @@ pub struct StoredReply {
     /// Of the call that was answered: the same key with another fingerprint is a mistake of the caller.
     pub fingerprint: String,
     pub status: u16,
+    /// The header that says where what was made is found.
+    pub location: Option<String>,
     pub body: Json,
 }
 
@@ -24,6 +26,7 @@ impl Stored for StoredReply {
         Ok(StoredReply {
             fingerprint: row.text("fingerprint")?,
             status: row.number("status")?,
+            location: row.maybe_text("location")?,
             body: row.json("body")?,
         })
     }
@@ -37,7 +40,7 @@ impl Store {
         key: &str,
     ) -> Result<Option<StoredReply>, StoreError> {
         let reply = query(
-            "select key, fingerprint, status, body from idempotency
+            "select key, fingerprint, status, location, body from idempotency
              where principal = $1 and key = $2 and status is not null",
         );
         self.db().one(reply.bind(principal).bind(key)).await
@@ -52,13 +55,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let insert = query(
-            "insert into idempotency (principal, key, fingerprint, status, body, created_at)
-             values ($1, $2, $3, $4, $5, $6) on conflict (principal, key) do nothing",
+            "insert into idempotency (principal, key, fingerprint, status, location, body, created_at)
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict (principal, key) do nothing",
         )
         .bind(principal)
         .bind(key)
         .bind(reply.fingerprint.as_str())
         .bind(u32::from(reply.status))
+        .bind(reply.location.as_deref())
         .bind(Value::json(&reply.body))
         .bind(now);
         Ok(self.db().execute(insert).await? > 0)

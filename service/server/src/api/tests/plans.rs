@@ -67,6 +67,18 @@ impl Server {
 }
 
 #[tokio::test]
+async fn a_plan_asked_for_twice_is_one_and_found_in_the_same_place() {
+    let (server, _) = reads::governed().await;
+    let first = server.post_once("once", "/plans", &json!({})).await;
+    assert_eq!(first.status, 202, "{}", first.text);
+    let again = server.post_once("once", "/plans", &json!({})).await;
+    assert_eq!((again.status, &again.body), (first.status, &first.body));
+    let place = |answer: &super::Answer| answer.headers.get("location").cloned();
+    assert!(place(&first).is_some());
+    assert_eq!(place(&again), place(&first));
+}
+
+#[tokio::test]
 async fn names_that_are_not_there_are_pointed_at_with_what_there_is() {
     let (server, _) = reads::governed().await;
     let answer = server

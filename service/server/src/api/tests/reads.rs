@@ -87,6 +87,48 @@ pub(super) async fn governed_in(zone: &str) -> (Server, String) {
 }
 
 #[tokio::test]
+async fn an_account_tells_what_happened_to_it_newest_first() {
+    let (server, id) = governed().await;
+    let forwards = server.get(&format!("/account-requests/{id}/events")).await;
+    let seqs = |body: &serde_json::Value| -> Vec<i64> {
+        let items = body["items"].as_array().unwrap().iter();
+        items.map(|event| event["seq"].as_i64().unwrap()).collect()
+    };
+    let mut all = seqs(&forwards.body);
+    all.reverse();
+    assert!(all.len() >= 3, "{}", forwards.text);
+    let first = server.get("/accounts/222222222222/events?limit=2").await;
+    assert_eq!(seqs(&first.body), all[..2]);
+    let cursor = first.body["next_cursor"].as_str().unwrap();
+    let rest = server
+        .get(&format!("/accounts/222222222222/events?cursor={cursor}"))
+        .await;
+    assert_eq!(seqs(&rest.body), all[2..]);
+    let of_a_control = "/accounts/222222222222/events?control=config.recorder";
+    assert_eq!(seqs(&server.get(of_a_control).await.body), [0i64; 0]);
+    for (path, says) in [
+        ("/accounts/222222222222/events?region=Ireland", "region"),
+        ("/accounts/222222222222/events?cursor=x", "cursor"),
+        ("/accounts/222222222222/events?limit=0", "limit"),
+    ] {
+        let refused = server.get(path).await;
+        assert_eq!(refused.status, 400, "{path}: {}", refused.text);
+        assert!(refused.text.contains(says), "{}", refused.text);
+    }
+    assert_eq!(
+        server.get("/accounts/999999999999/events").await.status,
+        404
+    );
+    let organization = server.get("/organization/events").await;
+    assert_eq!(
+        organization.body["items"],
+        json!([]),
+        "{}",
+        organization.text
+    );
+}
+
+#[tokio::test]
 async fn an_account_shows_how_it_stands() {
     let (server, id) = governed().await;
     let list = server.get("/accounts").await;
@@ -176,6 +218,10 @@ async fn a_pause_may_have_an_end_which_lies_ahead() {
         metrics.contains("\nlandfall_paused_accounts 1\n"),
         "{metrics}"
     );
+    for (phase, accounts) in [("baselining", 1), ("failed", 0)] {
+        let sample = format!("\nlandfall_accounts{{phase=\"{phase}\"}} {accounts}\n");
+        assert!(metrics.contains(&sample), "{metrics}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::world::{MANAGEMENT_ACCOUNT, World};
 
 /// Tampering by service and action, and the call behind it. What AWS does by itself, such as suspending an account, is no
 /// call. (Names as CloudTrail has them, which for S3 differ from the operations'.)
-const DEEDS: [(&str, &str, &str); 49] = [
+const DEEDS: [(&str, &str, &str); 56] = [
     ("access-analyzer", "delete_analyzers", "DeleteAnalyzer"),
     (
         "account",
@@ -33,6 +33,33 @@ const DEEDS: [(&str, &str, &str); 49] = [
         "delete_aggregators",
         "DeleteConfigurationAggregator",
     ),
+    (
+        "ec2",
+        "disable_ebs_encryption",
+        "DisableEbsEncryptionByDefault",
+    ),
+    (
+        "ec2",
+        "allow_snapshot_sharing",
+        "DisableSnapshotBlockPublicAccess",
+    ),
+    (
+        "ec2",
+        "allow_image_sharing",
+        "DisableImageBlockPublicAccess",
+    ),
+    ("ec2", "open_serial_console", "EnableSerialConsoleAccess"),
+    (
+        "ec2",
+        "reset_metadata_defaults",
+        "ModifyInstanceMetadataDefaults",
+    ),
+    (
+        "ec2",
+        "edit_metadata_defaults",
+        "ModifyInstanceMetadataDefaults",
+    ),
+    ("ec2", "create_default_vpc", "CreateDefaultVpc"),
     ("guardduty", "delete_detector", "DeleteDetector"),
     ("guardduty", "suspend_detector", "UpdateDetector"),
     ("guardduty", "disable_feature", "UpdateDetector"),
@@ -113,6 +140,13 @@ pub fn deed(world: &World, request: &Value, now: Timestamp) -> Option<Record> {
     let (service, _, operation) = DEEDS
         .iter()
         .find(|deed| (deed.0, deed.1) == (service, action))?;
+    let operation = match text("role") {
+        // Roles of AWS's own services go by a call of their own.
+        Some(role) if *operation == "DeleteRole" && role.starts_with("AWSServiceRoleFor") => {
+            "DeleteServiceLinkedRole"
+        }
+        _ => *operation,
+    };
     let (account, region) = place(world, service, request)?;
     let by = text("by").map_or_else(
         || format!("arn:aws:iam::{account}:user/mallory"),
@@ -121,7 +155,7 @@ pub fn deed(world: &World, request: &Value, now: Timestamp) -> Option<Record> {
     let name = by.rsplit('/').next().unwrap_or_default();
     Some(Record {
         service,
-        operation: (*operation).to_owned(),
+        operation: operation.to_owned(),
         account,
         region: region_of(service, region),
         identity: json!({

@@ -58,6 +58,30 @@ pub struct Record {
     pub at: Timestamp,
 }
 
+impl Record {
+    /// The service as CloudTrail names it, before `.amazonaws.com`.
+    pub fn source(&self) -> &'static str {
+        match self.service {
+            "s3control" => "s3",
+            service => service,
+        }
+    }
+
+    /// The call as CloudTrail names it. What blocks public access has other names there than its operations:
+    /// `PutBucketPublicAccessBlock`, `DeleteAccountPublicAccessBlock` ("Amazon S3 CloudTrail events", S3 User Guide).
+    pub fn event_name(&self) -> String {
+        let of = match self.service {
+            "s3" => "Bucket",
+            "s3control" => "Account",
+            _ => return self.operation.clone(),
+        };
+        match self.operation.strip_suffix("PublicAccessBlock") {
+            Some(verb) => format!("{verb}{of}PublicAccessBlock"),
+            None => self.operation.clone(),
+        }
+    }
+}
+
 /// Whether a call is one that EventBridge may hear of.
 pub fn is_told(service: &str, operation: &str) -> bool {
     service != "sts"
@@ -104,10 +128,7 @@ pub fn tell(world: &mut World, before: bool, record: &Record) {
     if !before && !is_recorded(world, record.account, record.region) {
         return;
     }
-    let source = match record.service {
-        "s3control" => "s3",
-        service => service,
-    };
+    let source = record.source();
     let error = record.answer.as_ref().err();
     let response = record.answer.as_ref().ok().map(lower_first);
     let response =
@@ -117,7 +138,7 @@ pub fn tell(world: &mut World, before: bool, record: &Record) {
         "userIdentity": record.identity,
         "eventTime": whole_seconds(record.at),
         "eventSource": format!("{source}.amazonaws.com"),
-        "eventName": name(record),
+        "eventName": record.event_name(),
         "awsRegion": record.region,
         "sourceIPAddress": record.source_ip,
         "requestParameters": lower_first(&record.input),
@@ -187,20 +208,6 @@ pub fn tell_service_event(
         at: now,
     };
     events::publish(world, &event);
-}
-
-/// What blocks public access has other names in CloudTrail than its operations: `PutBucketPublicAccessBlock`,
-/// `DeleteAccountPublicAccessBlock` ("Amazon S3 CloudTrail events", S3 User Guide).
-fn name(record: &Record) -> String {
-    let of = match record.service {
-        "s3" => "Bucket",
-        "s3control" => "Account",
-        _ => return record.operation.clone(),
-    };
-    match record.operation.strip_suffix("PublicAccessBlock") {
-        Some(verb) => format!("{verb}{of}PublicAccessBlock"),
-        None => record.operation.clone(),
-    }
 }
 
 fn id(world: &mut World) -> String {

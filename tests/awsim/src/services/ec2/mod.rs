@@ -40,6 +40,9 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "GetEbsEncryptionByDefault" => settings::get_ebs_encryption(world, call),
         "EnableEbsEncryptionByDefault" => settings::set_ebs_encryption(world, call, true),
         "DisableEbsEncryptionByDefault" => settings::set_ebs_encryption(world, call, false),
+        "GetSerialConsoleAccessStatus" => settings::get_serial_console(world, call),
+        "EnableSerialConsoleAccess" => settings::set_serial_console(world, call, true),
+        "DisableSerialConsoleAccess" => settings::set_serial_console(world, call, false),
         "GetSnapshotBlockPublicAccessState" => settings::get_snapshot_sharing(world, call),
         "EnableSnapshotBlockPublicAccess" => {
             settings::set_snapshot_sharing(world, call, call.required("State"))

@@ -22,6 +22,8 @@ const METADATA: [&str; 4] = [
 
 pub(super) struct Settings {
     pub(super) ebs_encryption: bool,
+    /// Whether instances can be reached by the serial console.
+    pub(super) serial_console: bool,
     pub(super) snapshot_sharing: String,
     /// From when on images cannot be shared with everyone; `None`: they can.
     pub(super) images_blocked_from: Option<Timestamp>,
@@ -35,6 +37,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             ebs_encryption: false,
+            serial_console: false,
             snapshot_sharing: UNBLOCKED.to_owned(),
             images_blocked_from: Some(Timestamp::UNIX_EPOCH),
             metadata: Map::new(),
@@ -67,6 +70,16 @@ pub(super) fn get_ebs_encryption(world: &World, call: &Call<'_>) -> Answer {
 pub(super) fn set_ebs_encryption(world: &mut World, call: &Call<'_>, on: bool) -> Answer {
     change(world, call).ebs_encryption = on;
     Ok(json!({ "EbsEncryptionByDefault": on }))
+}
+
+pub(super) fn get_serial_console(world: &World, call: &Call<'_>) -> Answer {
+    let open = read(world, call, |settings| settings.serial_console);
+    Ok(json!({ "SerialConsoleAccessEnabled": open, "ManagedBy": "account" }))
+}
+
+pub(super) fn set_serial_console(world: &mut World, call: &Call<'_>, open: bool) -> Answer {
+    change(world, call).serial_console = open;
+    Ok(json!({ "SerialConsoleAccessEnabled": open }))
 }
 
 pub(super) fn get_snapshot_sharing(world: &World, call: &Call<'_>) -> Answer {

@@ -10,7 +10,7 @@ use crate::regions;
 use crate::world::World;
 
 /// Does what `request` says in `account` and `region`. `action` is one of
-/// - `disable_ebs_encryption`, `allow_snapshot_sharing`, `allow_image_sharing`;
+/// - `disable_ebs_encryption`, `allow_snapshot_sharing`, `allow_image_sharing`, `open_serial_console`;
 /// - `reset_metadata_defaults`, or `edit_metadata_defaults` with `member` and `value`;
 /// - `create_default_vpc`;
 /// - `add_interface` (with `public`) or `add_security_group`, in the default VPC. They answer the `id`;
@@ -76,6 +76,7 @@ pub fn tamper(world: &mut World, request: &Value, _now: Timestamp) -> Result<Val
         "disable_ebs_encryption" => settings.ebs_encryption = false,
         "allow_snapshot_sharing" => UNBLOCKED.clone_into(&mut settings.snapshot_sharing),
         "allow_image_sharing" => settings.images_blocked_from = None,
+        "open_serial_console" => settings.serial_console = true,
         "reset_metadata_defaults" => settings.metadata.clear(),
         "edit_metadata_defaults" => {
             let member = text("member")?.to_owned();

@@ -222,6 +222,14 @@ fn settings_are_those_of_a_new_account_until_somebody_changes_them() {
             json!(true),
         ),
         (
+            "GetSerialConsoleAccessStatus",
+            "SerialConsoleAccessEnabled",
+            json!(false),
+            "EnableSerialConsoleAccess",
+            json!({}),
+            json!(true),
+        ),
+        (
             "GetSnapshotBlockPublicAccessState",
             "State",
             json!("unblocked"),
