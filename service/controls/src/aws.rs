@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, debug_span};
 
+use crate::clients::{Clients, signed_by};
 use crate::ec2::Ec2;
 use crate::error::CloudError;
 use crate::limiter::Limiter;
@@ -23,20 +24,22 @@ use crate::limiter::Limiter;
 /// How long a call goes on asking for its turn while AWS answers *too many*.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The Region that signs for global services.
-const GLOBAL_REGION: &str = "us-east-1";
-
 /// Clients and the one way to call through them.
 pub struct Aws {
-    config: SdkConfig,
-    account: AccountId,
-    region: Region,
-    actions: BTreeSet<&'static str>,
-    young: bool,
+    /// Of the Region.
+    pub(crate) clients: Arc<Clients>,
+    /// Of the Region that global services answer in; an endpoint that is set by hand does not say so.
+    pub(crate) global: Arc<Clients>,
+    /// Who signs; `None` where the clients have credentials of their own.
+    pub(crate) signer: Option<Credentials>,
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+    pub(crate) actions: BTreeSet<&'static str>,
+    pub(crate) young: bool,
     /// Whether other replicas call in this account too.
-    shared: bool,
-    limiter: Arc<Limiter>,
-    in_flight: Arc<Semaphore>,
+    pub(crate) shared: bool,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) in_flight: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Aws {
@@ -49,39 +52,16 @@ impl fmt::Debug for Aws {
 }
 
 macro_rules! clients {
-    ($($name:ident: $sdk:ident),* $(,)?) => {
-        $(
-            pub fn $name(&self) -> $sdk::Client {
-                $sdk::Client::new(&self.config)
+    ($($place:ident: $($name:ident -> $client:ty),* $(,)?;)*) => {
+        $($(
+            pub fn $name(&self) -> &$client {
+                self.$place.$name()
             }
-        )*
+        )*)*
     };
 }
 
 impl Aws {
-    #[expect(clippy::too_many_arguments, reason = "made in one place, by Cloud")]
-    pub(crate) fn new(
-        config: SdkConfig,
-        account: AccountId,
-        region: Region,
-        actions: BTreeSet<&'static str>,
-        young: bool,
-        shared: bool,
-        limiter: Arc<Limiter>,
-        in_flight: Arc<Semaphore>,
-    ) -> Self {
-        Aws {
-            config,
-            account,
-            region,
-            actions,
-            young,
-            shared,
-            limiter,
-            in_flight,
-        }
-    }
-
     pub fn account(&self) -> &AccountId {
         &self.account
     }
@@ -91,59 +71,25 @@ impl Aws {
     }
 
     clients! {
-        sts: aws_sdk_sts,
-        accessanalyzer: aws_sdk_accessanalyzer,
-        cloudtrail: aws_sdk_cloudtrail,
-        config: aws_sdk_config,
-        guardduty: aws_sdk_guardduty,
-        s3control: aws_sdk_s3control,
-        securityhub: aws_sdk_securityhub,
-        sqs: aws_sdk_sqs,
+        clients:
+            accessanalyzer -> aws_sdk_accessanalyzer::Client,
+            cloudtrail -> aws_sdk_cloudtrail::Client,
+            config -> aws_sdk_config::Client,
+            guardduty -> aws_sdk_guardduty::Client,
+            s3 -> aws_sdk_s3::Client,
+            s3control -> aws_sdk_s3control::Client,
+            securityhub -> aws_sdk_securityhub::Client,
+            sqs -> aws_sdk_sqs::Client,
+            sts -> aws_sdk_sts::Client;
+        global:
+            account_management -> aws_sdk_account::Client,
+            iam -> aws_sdk_iam::Client,
+            organizations -> aws_sdk_organizations::Client;
     }
 
     /// EC2 has a client of our own: see its module.
     pub(crate) fn ec2(&self) -> Ec2<'_> {
-        Ec2::new(self, &self.config)
-    }
-
-    /// Organizations answers in us-east-1 alone, and an endpoint that is set by hand does not say so.
-    pub fn organizations(&self) -> aws_sdk_organizations::Client {
-        let region = aws_config::Region::from_static(GLOBAL_REGION);
-        aws_sdk_organizations::Client::from_conf(
-            aws_sdk_organizations::config::Builder::from(&self.config)
-                .region(region)
-                .build(),
-        )
-    }
-
-    /// IAM is global too.
-    pub fn iam(&self) -> aws_sdk_iam::Client {
-        let region = aws_config::Region::from_static(GLOBAL_REGION);
-        aws_sdk_iam::Client::from_conf(
-            aws_sdk_iam::config::Builder::from(&self.config)
-                .region(region)
-                .build(),
-        )
-    }
-
-    /// And so is Account Management.
-    pub fn account_management(&self) -> aws_sdk_account::Client {
-        let region = aws_config::Region::from_static(GLOBAL_REGION);
-        aws_sdk_account::Client::from_conf(
-            aws_sdk_account::config::Builder::from(&self.config)
-                .region(region)
-                .build(),
-        )
-    }
-
-    /// S3 wants the bucket in the path where the endpoint is not AWS's own.
-    pub fn s3(&self) -> aws_sdk_s3::Client {
-        let path_style = self.config.endpoint_url().is_some();
-        aws_sdk_s3::Client::from_conf(
-            aws_sdk_s3::config::Builder::from(&self.config)
-                .force_path_style(path_style)
-                .build(),
-        )
+        Ec2::new(self, self.clients.ec2())
     }
 
     /// Makes one call: waits for its token, sends it, and says what an error means.
@@ -189,7 +135,7 @@ impl Aws {
                     .acquire()
                     .await
                     .expect("the semaphore is never closed");
-                let answer = Box::pin(send()).await;
+                let answer = Box::pin(signed_by(self.signer.as_ref(), send())).await;
                 drop(permit);
                 let error = match answer {
                     Ok(value) => {

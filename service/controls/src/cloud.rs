@@ -1,7 +1,8 @@
 //! The way to AWS: one process, one HTTP connection pool, one set of token buckets, and a role for every account.
 //!
 //! The SDK's defaults are made for a program with one set of credentials. This one works in hundreds of accounts, so
-//! - the HTTP client is shared by all service clients (each would open a pool of its own);
+//! - the HTTP client is shared by all service clients (each would open a pool of its own), and those by all accounts
+//!   (`clients`);
 //! - the SDK's retries are off: it would share one retry budget among all accounts (`limiter` decides instead);
 //! - credentials are kept here, one session for each account and set of actions (the SDK's identity cache holds 64 and
 //!   then forgets silently).
@@ -13,7 +14,6 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::types::Credentials as StsCredentials;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -25,12 +25,16 @@ use landfall_model::landing_zone::{LandingZone, Roles};
 use tokio::sync::Semaphore;
 
 use crate::aws::Aws;
+use crate::clients::{Clients, for_any_signer};
 use crate::error::CloudError;
 use crate::limiter::Limiter;
 use crate::localhost::LocalhostResolver;
 use crate::organizational_units::UnitIds;
 use crate::roster::Rosters;
 use crate::session_policy;
+
+/// The Region that signs for global services.
+const GLOBAL_REGION: &str = "us-east-1";
 
 /// How long sessions last: the most that role chaining allows (IAM, "Roles terms and concepts").
 const SESSION_SECONDS: i32 = 3_600;
@@ -42,7 +46,14 @@ const RENEW_BEFORE: Duration = Duration::from_secs(600);
 pub struct Cloud(Arc<Inner>);
 
 struct Inner {
+    /// What all clients have in common, whoever signs.
     base: SdkConfig,
+    /// The clients of the process's own credentials, in the home Region.
+    own: Arc<Clients>,
+    /// The clients of the services that are the same in every Region.
+    global: Arc<Clients>,
+    /// The clients of all others, by Region.
+    clients: Arc<Mutex<BTreeMap<Region, Arc<Clients>>>>,
     management_account: AccountId,
     home_region: Region,
     roles: Roles,
@@ -122,7 +133,13 @@ impl Cloud {
         }
         let base = loader.load().await;
         Cloud(Arc::new(Inner {
-            base,
+            own: Arc::new(Clients::new(base.clone())),
+            global: Arc::new(Clients::new(in_region(
+                &for_any_signer(&base),
+                GLOBAL_REGION,
+            ))),
+            base: for_any_signer(&base),
+            clients: Arc::default(),
             management_account: zone.management_account.clone(),
             home_region: zone.home_region.clone(),
             roles: zone.roles.clone(),
@@ -139,6 +156,9 @@ impl Cloud {
         let inner = &self.0;
         Cloud(Arc::new(Inner {
             base: inner.base.clone(),
+            own: inner.own.clone(),
+            global: inner.global.clone(),
+            clients: inner.clients.clone(),
             management_account: inner.management_account.clone(),
             home_region: inner.home_region.clone(),
             roles: Roles {
@@ -169,16 +189,18 @@ impl Cloud {
 
     /// The process's own credentials, as they are before any role is assumed.
     pub fn own(&self, actions: BTreeSet<&'static str>) -> Aws {
-        Aws::new(
-            self.0.base.clone(),
-            self.0.management_account.clone(),
-            self.0.home_region.clone(),
+        Aws {
+            clients: self.0.own.clone(),
+            global: self.0.own.clone(),
+            signer: None,
+            account: self.0.management_account.clone(),
+            region: self.0.home_region.clone(),
             actions,
-            false,
-            true,
-            self.0.limiter.clone(),
-            self.0.in_flight.clone(),
-        )
+            young: false,
+            shared: true,
+            limiter: self.0.limiter.clone(),
+            in_flight: self.0.in_flight.clone(),
+        }
     }
 
     /// Assumes the role for an errand, or takes the session that is there, and hands out the clients.
@@ -287,23 +309,25 @@ impl Cloud {
     }
 
     fn aws(&self, errand: &Errand, credentials: Credentials) -> Aws {
-        let config = self
-            .0
-            .base
-            .to_builder()
-            .region(aws_config::Region::new(errand.region.to_string()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .build();
-        Aws::new(
-            config,
-            errand.account.clone(),
-            errand.region.clone(),
-            errand.actions.clone(),
-            errand.young,
-            errand.shared,
-            self.0.limiter.clone(),
-            self.0.in_flight.clone(),
-        )
+        Aws {
+            clients: self.clients(&errand.region),
+            global: self.0.global.clone(),
+            signer: Some(credentials),
+            account: errand.account.clone(),
+            region: errand.region.clone(),
+            actions: errand.actions.clone(),
+            young: errand.young,
+            shared: errand.shared,
+            limiter: self.0.limiter.clone(),
+            in_flight: self.0.in_flight.clone(),
+        }
+    }
+
+    fn clients(&self, region: &Region) -> Arc<Clients> {
+        let clients = self.0.clients.lock();
+        let mut clients = clients.unwrap_or_else(PoisonError::into_inner);
+        let make = || Arc::new(Clients::new(in_region(&self.0.base, region.as_str())));
+        clients.entry(region.clone()).or_insert_with(make).clone()
     }
 
     /// Forgets sessions that ran out, buckets that nobody draws from, and lists that are old.
@@ -321,6 +345,11 @@ impl Cloud {
                 .map_or(true, |slot| slot.as_ref().is_some_and(lasts))
         });
     }
+}
+
+fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {
+    let region = aws_config::Region::new(region.to_owned());
+    config.to_builder().region(region).build()
 }
 
 const ASSUME: &str = "sts:AssumeRole";

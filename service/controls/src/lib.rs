@@ -5,6 +5,7 @@
 //! Adding a control is one file and one line in `registry`.
 
 pub mod aws;
+mod clients;
 pub mod cloud;
 pub mod control;
 pub mod enrollment;
@@ -64,3 +65,5 @@ mod securityhub_membership;
 mod securityhub_organization;
 mod securityhub_standards;
 mod service_control_policies;
+#[cfg(test)]
+mod wire;

@@ -43,8 +43,11 @@ pub(crate) type Parameters<'a> = &'a [(&'a str, &'a str)];
 /// EC2 in one account and Region.
 pub(crate) struct Ec2<'a> {
     aws: &'a Aws,
-    operation: Operation<String, Reply, Ec2Error>,
+    query: &'a Query,
 }
+
+/// What the SDK generates for each operation of a service, once for all of them: a form goes out, XML comes back.
+pub(crate) type Query = Operation<String, Reply, Ec2Error>;
 
 impl fmt::Debug for Ec2<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,11 +58,8 @@ impl fmt::Debug for Ec2<'_> {
 }
 
 impl<'a> Ec2<'a> {
-    pub(crate) fn new(aws: &'a Aws, config: &SdkConfig) -> Self {
-        Ec2 {
-            aws,
-            operation: operation(config),
-        }
+    pub(crate) fn new(aws: &'a Aws, query: &'a Query) -> Self {
+        Ec2 { aws, query }
     }
 
     /// Changes something. The answer says nothing that is of use.
@@ -116,7 +116,7 @@ impl<'a> Ec2<'a> {
     ) -> Result<Reply, CloudError> {
         let form = form(action.trim_start_matches("ec2:"), parameters);
         self.aws
-            .call(action, || self.operation.invoke(form.clone()))
+            .call(action, || self.query.invoke(form.clone()))
             .await
     }
 }
@@ -145,11 +145,10 @@ fn form(operation: &str, parameters: Parameters<'_>) -> String {
     form
 }
 
-/// What the SDK generates for each operation of a service, once for all of them: a form goes out, XML comes back.
-fn operation(config: &SdkConfig) -> Operation<String, Reply, Ec2Error> {
+pub(crate) fn query(config: &SdkConfig) -> Query {
     let region = config
         .region()
-        .expect("Cloud gives every session a Region")
+        .expect("Cloud gives all clients a Region")
         .clone();
     let endpoint = match config.endpoint_url() {
         Some(url) => url.to_owned(),

@@ -1,68 +1,10 @@
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::Mutex;
-
-use aws_config::BehaviorVersion;
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use tokio::sync::Semaphore;
-
 use super::*;
-use crate::limiter::Limiter;
-
-/// Answers with what is laid ready, and keeps what it was asked.
-#[derive(Clone, Debug, Default)]
-struct Wire {
-    answers: Arc<Mutex<VecDeque<(u16, &'static str)>>>,
-    requests: Arc<Mutex<Vec<HttpRequest>>>,
-}
-
-impl Wire {
-    fn with(answers: impl IntoIterator<Item = (u16, &'static str)>) -> Self {
-        let wire = Wire::default();
-        wire.answers.lock().unwrap().extend(answers);
-        wire
-    }
-}
-
-impl HttpConnector for Wire {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.requests.lock().unwrap().push(request);
-        let answer = self.answers.lock().unwrap().pop_front();
-        let (status, body) = answer.expect("no further call");
-        let status = status.try_into().unwrap();
-        HttpConnectorFuture::ready(Ok(HttpResponse::new(status, SdkBody::from(body))))
-    }
-}
+use crate::wire::Wire;
 
 const ACTIONS: [&str; 2] = ["ec2:DescribeVpcs", "ec2:EnableEbsEncryptionByDefault"];
 
-fn aws(wire: &Wire) -> (Aws, SdkConfig) {
-    let connector = SharedHttpConnector::new(wire.clone());
-    let credentials = Credentials::new("AKIDEXAMPLE", "secret", Some("token".into()), None, "");
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .http_client(http_client_fn(move |_, _| connector.clone()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .region(aws_config::Region::from_static("cn-north-1"))
-        .timeout_config(TimeoutConfig::disabled())
-        .retry_config(RetryConfig::disabled())
-        .build();
-    let aws = Aws::new(
-        config.clone(),
-        "123456789012".parse().unwrap(),
-        "cn-north-1".parse().unwrap(),
-        BTreeSet::from(ACTIONS),
-        false,
-        false,
-        Arc::new(Limiter::default()),
-        Arc::new(Semaphore::new(1)),
-    );
-    (aws, config)
+fn aws(wire: &Wire) -> Aws {
+    wire.aws("cn-north-1", &ACTIONS)
 }
 
 #[tokio::test]
@@ -80,8 +22,8 @@ async fn a_request_is_a_signed_form_and_every_page_is_read() {
             <item><vpcId>vpc-2</vpcId></item></vpcSet></DescribeVpcsResponse>"#,
         ),
     ]);
-    let (aws, config) = aws(&wire);
-    let ec2 = Ec2::new(&aws, &config);
+    let aws = aws(&wire);
+    let ec2 = aws.ec2();
     let filter = [
         ("Filter.1.Name", "is-default"),
         ("Filter.1.Value.1", "true"),
@@ -109,7 +51,7 @@ async fn a_request_is_a_signed_form_and_every_page_is_read() {
         [("vpc-1", vec!["x & y".to_owned()]), ("vpc-2", vec![])]
     );
 
-    let requests = std::mem::take(&mut *wire.requests.lock().unwrap());
+    let requests = wire.requests();
     let bodies: Vec<_> = requests
         .iter()
         .map(|request| std::str::from_utf8(request.body().bytes().unwrap()).unwrap())
@@ -159,8 +101,9 @@ async fn a_refusal_is_told_as_ec2_tells_it() {
         ),
     ] {
         let wire = Wire::with([(status, body)]);
-        let (aws, config) = aws(&wire);
-        let error = Ec2::new(&aws, &config)
+        let aws = aws(&wire);
+        let error = aws
+            .ec2()
             .act("ec2:EnableEbsEncryptionByDefault", &[])
             .await
             .unwrap_err();
@@ -180,8 +123,9 @@ async fn a_refusal_is_told_as_ec2_tells_it() {
 async fn an_answer_that_breaks_off_is_an_error() {
     let broken = "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId>";
     let wire = Wire::with([(200, broken)]);
-    let (aws, config) = aws(&wire);
-    let error = Ec2::new(&aws, &config)
+    let aws = aws(&wire);
+    let error = aws
+        .ec2()
         .list("ec2:DescribeVpcs", &[], "vpcSet", &["vpcId"])
         .await
         .unwrap_err();
