@@ -4,8 +4,8 @@
 //! stopped, AWS gets its latencies and rates, and the server is started anew.
 //!
 //! ```text
-//! cargo build --workspace --profile release-fast
-//! cargo run --profile release-fast --bin scan-bench -- --accounts 500
+//! cargo build --workspace --release
+//! cargo run --release --bin scan-bench -- --accounts 500
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]

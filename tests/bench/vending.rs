@@ -6,8 +6,8 @@
 //! can be told from awsim's.
 //!
 //! ```text
-//! cargo build --workspace --profile release-fast
-//! cargo run --profile release-fast --bin vending-bench
+//! cargo build --workspace --release
+//! cargo run --release --bin vending-bench
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
