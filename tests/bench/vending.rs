@@ -1,8 +1,8 @@
 //! How long vending takes, as a ratio to what AWS allows.
 //!
-//! The limit is computed in the same run from what awsim simulates: for one account, the time that AWS takes to make it
-//! and its role, and the longest chain of calls of which each needs the one before, at their mean latencies; for many
-//! at once, the pace of `CreateAccount`. The server is the real program in a process of its own, so that its CPU time
+//! The limit is computed in the same run from what awsim simulates: for one account, the time that AWS took to make it
+//! and until its role could be assumed, and the longest chain of calls of which each needs the one before, at their mean
+//! latencies; for many at once, the same after the moment at which the pace of `CreateAccount` lets each begin. The server is the real program in a process of its own, so that its CPU time
 //! can be told from awsim's.
 //!
 //! ```text
@@ -15,6 +15,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use awsim::call::AccountId;
 use awsim::faults::{Kind, Plan};
 use awsim::latencies::mean_latency;
 use awsim::world::Settings;
@@ -27,9 +28,6 @@ use serde_json::json;
 
 /// How long AWS takes to make an account in this bench.
 const CREATION: Duration = Duration::from_secs(10);
-
-/// Roles of new accounts can be assumed after 3 to 11 seconds; the middle of that.
-const ROLE_DELAY: Duration = Duration::from_secs(7);
 
 /// An analyzer is active so long after it was made.
 const ANALYZER_DELAY: Duration = Duration::from_secs(5);
@@ -89,6 +87,9 @@ const BURST: u32 = 3;
 const PACE: Duration = Duration::from_secs(10);
 
 const MANY: u32 = 20;
+
+/// The role that `CreateAccount` makes.
+const ROLE: &str = "LandfallExecution";
 
 /// Shares of calls that AWS throttles although its buckets have tokens.
 const THROTTLED: [f64; 3] = [0.1, 0.5, 0.9];
@@ -151,20 +152,17 @@ async fn main() -> anyhow::Result<()> {
     // The organization comes to rest before anything is measured.
     tokio::time::sleep(Duration::from_secs(20)).await;
 
-    let baseline = latency(RECORDER).max(latency(ANALYZER) + ANALYZER_DELAY);
-    let limit = CREATION + ROLE_DELAY + latency(FIRST) + baseline + latency(LAST);
-    bench.measure(1, "one", limit).await?;
+    bench.measure(1, "one").await?;
 
     tokio::time::sleep(Duration::from_secs(35)).await;
-    let pace = PACE * (MANY - BURST) + limit;
-    bench.measure(MANY, "many", pace).await?;
+    bench.measure(MANY, "many").await?;
 
     for share in THROTTLED {
         tokio::time::sleep(Duration::from_secs(35)).await;
         bench.throttle(share);
         println!("{:.0} % of all calls throttled:", share * 100.0);
         let name = format!("throttled {share}");
-        bench.measure(1, &name, limit).await?;
+        bench.measure(1, &name).await?;
         bench.sim.shared().faults().clear();
     }
 
@@ -194,12 +192,37 @@ impl Bench {
         }
     }
 
-    async fn measure(&self, accounts: u32, name: &str, limit: Duration) -> anyhow::Result<()> {
+    /// The soonest that accounts can be governed which were asked for at once.
+    fn limit(&self, accounts: &[AccountId]) -> anyhow::Result<Duration> {
+        let shared = self.sim.shared();
+        let world = shared.world();
+        let mut made = Vec::new();
+        for account in accounts {
+            let at = world.organizations.created_at(*account);
+            let role = world.iam.role(*account, ROLE);
+            let (at, role) = at.zip(role).context("the account and its role are there")?;
+            made.push((
+                at,
+                Duration::try_from(role.assumable_from.duration_since(at))?,
+            ));
+        }
+        made.sort_unstable();
+        let baseline = latency(RECORDER).max(latency(ANALYZER) + ANALYZER_DELAY);
+        let chain = CREATION + latency(FIRST) + baseline + latency(LAST);
+        let soonest = made.iter().zip(0_u32..).map(|((_, role), n)| {
+            let begin = PACE * n.saturating_sub(BURST - 1);
+            begin + chain + *role
+        });
+        soonest.max().context("there are accounts")
+    }
+
+    async fn measure(&self, accounts: u32, name: &str) -> anyhow::Result<()> {
         let before = Calls::so_far(self.sim.shared());
         let cpu = cpu_time(self.pid)?;
         let began = Instant::now();
-        self.vend(accounts, name).await?;
+        let vended = self.vend(accounts, name).await?;
         let took = began.elapsed();
+        let limit = self.limit(&vended)?;
         let cpu = cpu_time(self.pid)? - cpu;
         let made = Calls::so_far(self.sim.shared()).since(&before);
         let (calls, throttled) = (made.total(), made.throttled());
@@ -223,7 +246,8 @@ impl Bench {
     }
 
     /// Asks for accounts and waits until all are governed.
-    async fn vend(&self, accounts: u32, name: &str) -> anyhow::Result<()> {
+    async fn vend(&self, accounts: u32, name: &str) -> anyhow::Result<Vec<AccountId>> {
+        let mut vended = Vec::new();
         let mut waiting = Vec::new();
         for n in 0..accounts {
             let body = json!({
@@ -257,7 +281,11 @@ impl Bench {
                 )
                 .await?;
                 match answer.body["phase"].as_str() {
-                    Some("governed") => {}
+                    Some("governed") => {
+                        let number = answer.body["account_id"].as_str();
+                        let number = number.context("the account has a number")?.parse();
+                        vended.push(number.map_err(|()| anyhow::anyhow!("twelve digits"))?);
+                    }
                     Some("failed") => anyhow::bail!("{}", answer.body),
                     _ => left.push(id),
                 }
@@ -265,6 +293,6 @@ impl Bench {
             waiting = left;
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Ok(())
+        Ok(vended)
     }
 }

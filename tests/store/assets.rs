@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use landfall_model::asset::Asset;
-use landfall_server::store::{AssetFilter, AssetReport, Lease, LeaseState, Store};
+use landfall_server::store::{AssetFilter, AssetReport, Lease, LeaseState, Results, Store};
 use landfall_tests::database::both;
 use serde_json::json;
 
@@ -27,7 +27,16 @@ async fn put(store: &Store, lease: &Lease, source: &str, assets: Vec<Asset>, sec
     };
     let tags = BTreeMap::from([("team".to_owned(), "pay".to_owned())]);
     let state = store
-        .put_assets(lease, &[report], "pay@example.com", &tags, at(seconds))
+        .put_results(
+            lease,
+            &Results {
+                assets: &[report],
+                owner: "pay@example.com",
+                tags: Some(&tags),
+                ..Results::default()
+            },
+            at(seconds),
+        )
         .await
         .unwrap();
     assert_eq!(state, LeaseState::Held);

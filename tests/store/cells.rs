@@ -8,7 +8,7 @@ use landfall_model::event::EventKind;
 use landfall_model::ids::Revision;
 use landfall_model::repair::Repairs;
 use landfall_model::waiver::Beneficiary;
-use landfall_server::store::{DriftFilter, LeaseState, NewEvent, StoreError};
+use landfall_server::store::{DriftFilter, LeaseState, NewEvent, Results, StoreError};
 use landfall_tests::database::both;
 use serde_json::json;
 
@@ -83,7 +83,15 @@ async fn cells_come_back_as_they_were_put() {
             ..NewEvent::new(target, EventKind::DriftFound, "it differs".to_owned())
         };
         let put = store
-            .put_cells(&lease, &cells, std::slice::from_ref(&event), at(8))
+            .put_results(
+                &lease,
+                &Results {
+                    cells: &cells,
+                    events: std::slice::from_ref(&event),
+                    ..Results::default()
+                },
+                at(8),
+            )
             .await
             .unwrap();
         assert_eq!(put, LeaseState::Held);
@@ -97,7 +105,14 @@ async fn cells_come_back_as_they_were_put() {
         cells[0] = cell("eu-central-1", "a.a");
         assert_eq!(
             store
-                .put_cells(&lease, &cells[..1], &[], at(9))
+                .put_results(
+                    &lease,
+                    &Results {
+                        cells: &cells[..1],
+                        ..Results::default()
+                    },
+                    at(9)
+                )
                 .await
                 .unwrap(),
             LeaseState::Held
@@ -121,7 +136,17 @@ async fn cells_come_back_as_they_were_put() {
             .collect();
         assert_eq!(keys, [cells[0].key.clone(), cells[2].key.clone()]);
         assert_eq!(
-            store.put_cells(&lease, &[], &[], at(9)).await.unwrap(),
+            store
+                .put_results(
+                    &lease,
+                    &Results {
+                        cells: &[],
+                        ..Results::default()
+                    },
+                    at(9)
+                )
+                .await
+                .unwrap(),
             LeaseState::Held
         );
         assert_eq!(
@@ -142,7 +167,17 @@ async fn more_cells_than_one_statement_takes() {
             .map(|n| cell("eu-west-1", &format!("a.c{n:05}")))
             .collect();
         assert_eq!(
-            store.put_cells(&lease, &cells, &[], at(8)).await.unwrap(),
+            store
+                .put_results(
+                    &lease,
+                    &Results {
+                        cells: &cells,
+                        ..Results::default()
+                    },
+                    at(8)
+                )
+                .await
+                .unwrap(),
             LeaseState::Held
         );
         assert_eq!(store.cells(target).await.unwrap(), cells);
@@ -206,7 +241,17 @@ async fn cells_are_counted_by_the_status_that_they_derive() {
         });
         cells.push(cell("eu-west-2", "b.b"));
         assert_eq!(
-            store.put_cells(&lease, &cells, &[], at(8)).await.unwrap(),
+            store
+                .put_results(
+                    &lease,
+                    &Results {
+                        cells: &cells,
+                        ..Results::default()
+                    },
+                    at(8)
+                )
+                .await
+                .unwrap(),
             LeaseState::Held
         );
         let counts = store.cell_counts().await.unwrap();
@@ -261,7 +306,17 @@ async fn drift_is_listed_the_oldest_first() {
                 cell("eu-west-2", "b.b"),
             ];
             assert_eq!(
-                store.put_cells(lease, &cells, &[], at(8)).await.unwrap(),
+                store
+                    .put_results(
+                        lease,
+                        &Results {
+                            cells: &cells,
+                            ..Results::default()
+                        },
+                        at(8)
+                    )
+                    .await
+                    .unwrap(),
                 LeaseState::Held
             );
         }
@@ -340,7 +395,7 @@ async fn a_corrupt_cell_is_named() {
         let store = &db.store;
         let target = add(store, "a@example.com").await.target();
         let lease = claim_one(store, at(0)).await;
-        assert_eq!(store.put_cells(&lease, &[cell("eu-west-1", "a.a")], &[], at(8)).await.unwrap(), LeaseState::Held);
+        assert_eq!(store.put_results(&lease, &Results { cells: &[cell("eu-west-1", "a.a")], ..Results::default() }, at(8)).await.unwrap(), LeaseState::Held);
         db.sql(r#"update cell set drift = '{"not": "a list"}'"#).await.unwrap();
         let error = store.cells(target).await.unwrap_err();
         assert!(

@@ -8,7 +8,7 @@ use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::creation::Creation;
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
-use landfall_server::store::{AssetReport, Lease, LeaseState, NewEvent, Store};
+use landfall_server::store::{AssetReport, Lease, LeaseState, NewEvent, Results, Store};
 use landfall_tests::database::{both, pause, within};
 use uuid::Uuid;
 
@@ -192,7 +192,15 @@ async fn lose_a_lease(store: &Store, first: Uuid, second: Uuid) {
             .await
             .unwrap(),
         store
-            .put_cells(&stale, std::slice::from_ref(&cell), events, at(72))
+            .put_results(
+                &stale,
+                &Results {
+                    cells: std::slice::from_ref(&cell),
+                    events,
+                    ..Results::default()
+                },
+                at(72),
+            )
             .await
             .unwrap(),
         store
@@ -201,7 +209,15 @@ async fn lose_a_lease(store: &Store, first: Uuid, second: Uuid) {
             .unwrap(),
         store.record_events(&stale, events, at(72)).await.unwrap(),
         store
-            .put_assets(&stale, &[report], "o", &Default::default(), at(72))
+            .put_results(
+                &stale,
+                &Results {
+                    assets: &[report],
+                    owner: "o",
+                    ..Results::default()
+                },
+                at(72),
+            )
             .await
             .unwrap(),
         store.release(stale, at(999), true, None).await.unwrap(),

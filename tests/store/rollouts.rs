@@ -9,7 +9,7 @@ use landfall_model::landing_zone::LandingZone;
 use landfall_model::rollout::{Pin, RolloutDecision, RolloutState, Standing, Wanted, Wave};
 use landfall_server::catalogue::Catalogue;
 use landfall_server::store::{
-    Lease, LeaseState, Rollout, RolloutAccount, RolloutDecided, StoreError,
+    Lease, LeaseState, Results, Rollout, RolloutAccount, RolloutDecided, StoreError,
 };
 use landfall_tests::database::both;
 use landfall_tests::world::LANDING_ZONE;
@@ -90,7 +90,17 @@ async fn complete(store: &Store, lease: Lease, broken: Option<CloudErrorKind>) {
         request_id: None,
     });
     assert_eq!(
-        store.put_cells(&lease, &[cell], &[], at(60)).await.unwrap(),
+        store
+            .put_results(
+                &lease,
+                &Results {
+                    cells: &[cell],
+                    ..Results::default()
+                },
+                at(60)
+            )
+            .await
+            .unwrap(),
         LeaseState::Held
     );
     let released = store

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use landfall_server::store::LeaseState;
+use landfall_server::store::{LeaseState, Results};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
@@ -39,7 +39,17 @@ async fn claiming_and_putting_cells_is_fast_enough() {
         let begin = Instant::now();
         for _ in 0..rounds {
             assert_eq!(
-                store.put_cells(&lease, &cells, &[], at(1)).await.unwrap(),
+                store
+                    .put_results(
+                        &lease,
+                        &Results {
+                            cells: &cells,
+                            ..Results::default()
+                        },
+                        at(1)
+                    )
+                    .await
+                    .unwrap(),
                 LeaseState::Held
             );
         }

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use landfall_model::cell::CellKey;
 use landfall_model::ids::TargetId;
-use landfall_server::store::{LeaseState, Touch};
+use landfall_server::store::{LeaseState, Results, Touch};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
@@ -30,7 +30,17 @@ async fn a_touch_makes_its_cells_due_and_no_other() {
         for cell in &mut cells {
             cell.due_at = at(3_600);
         }
-        let put = store.put_cells(&lease, &cells, &[], at(1)).await.unwrap();
+        let put = store
+            .put_results(
+                &lease,
+                &Results {
+                    cells: &cells,
+                    ..Results::default()
+                },
+                at(1),
+            )
+            .await
+            .unwrap();
         assert_eq!(put, LeaseState::Held);
 
         // It comes while a pass is at work, which goes on to write what it saw before.
@@ -41,7 +51,17 @@ async fn a_touch_makes_its_cells_due_and_no_other() {
                 .await
                 .unwrap()
         );
-        let put = store.put_cells(&lease, &cells, &[], at(4)).await.unwrap();
+        let put = store
+            .put_results(
+                &lease,
+                &Results {
+                    cells: &cells,
+                    ..Results::default()
+                },
+                at(4),
+            )
+            .await
+            .unwrap();
         assert_eq!(put, LeaseState::Held);
         assert_eq!(
             store.release(lease, at(3_600), true, None).await.unwrap(),
@@ -59,7 +79,17 @@ async fn a_touch_makes_its_cells_due_and_no_other() {
         assert_eq!(due(store.cells(target).await.unwrap()), [at(5), at(3_600)]);
 
         // Taken once, it makes nothing due again.
-        let put = store.put_cells(&lease, &cells, &[], at(6)).await.unwrap();
+        let put = store
+            .put_results(
+                &lease,
+                &Results {
+                    cells: &cells,
+                    ..Results::default()
+                },
+                at(6),
+            )
+            .await
+            .unwrap();
         assert_eq!(put, LeaseState::Held);
         assert_eq!(
             store.take_touches(&lease, at(7)).await.unwrap(),

@@ -2,7 +2,9 @@
 
 use landfall_model::account::Phase;
 use landfall_model::waiver::{Beneficiary, Objection, Waiver, WaiverDecision, WaiverState, Word};
-use landfall_server::store::{AskedRepair, RepairScope, Store, WaiverDecided, WaiverFilter};
+use landfall_server::store::{
+    AskedRepair, RepairScope, Results, Store, WaiverDecided, WaiverFilter,
+};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
@@ -217,7 +219,17 @@ async fn a_wish_for_repair_stands_until_a_later_look_finds_the_cell_in_sync() {
             cell
         };
         let cells = [seen("eu-west-1", 7), seen("eu-west-2", 7)];
-        let _ = store.put_cells(&lease, &cells, &[], at(8)).await.unwrap();
+        let _ = store
+            .put_results(
+                &lease,
+                &Results {
+                    cells: &cells,
+                    ..Results::default()
+                },
+                at(8),
+            )
+            .await
+            .unwrap();
         let scope = RepairScope {
             regions: vec!["eu-west-1".parse().unwrap()],
             ..RepairScope::default()
@@ -238,7 +250,17 @@ async fn a_wish_for_repair_stands_until_a_later_look_finds_the_cell_in_sync() {
         assert_eq!(wished().await, [Some(at(10)), None]);
         for (look, stands) in [(9, true), (11, false)] {
             let cells = [seen("eu-west-1", look)];
-            let _ = store.put_cells(&lease, &cells, &[], at(12)).await.unwrap();
+            let _ = store
+                .put_results(
+                    &lease,
+                    &Results {
+                        cells: &cells,
+                        ..Results::default()
+                    },
+                    at(12),
+                )
+                .await
+                .unwrap();
             let expected = stands.then(|| at(10));
             assert_eq!(wished().await, [expected, None], "seen at {look}");
         }

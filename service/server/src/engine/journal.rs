@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{PassError, held};
 use crate::engine::clock::Clock;
-use crate::store::{AssetReport, Lease, NewEvent, Store};
+use crate::store::{AssetReport, Lease, NewEvent, Results, Store};
 
 /// Something to write down.
 #[derive(Default)]
@@ -88,26 +88,19 @@ impl<'a> Writer<'a> {
             for (entry, sender) in lines.drain(..) {
                 cells.extend(entry.cell);
                 events.extend(entry.events);
-                reports.extend(entry.assets);
+                let report = |(source, assets)| AssetReport { source, assets };
+                reports.extend(entry.assets.map(report));
                 done.push(sender);
             }
+            let results = Results {
+                cells: &latest(cells),
+                events: &events,
+                assets: &reports,
+                owner: &self.owner,
+                tags: Some(&self.tags),
+            };
             let now = self.clock.now();
-            held(
-                self.store
-                    .put_cells(self.lease, &latest(cells), &events, now)
-                    .await?,
-            )?;
-            if !reports.is_empty() {
-                let reports: Vec<AssetReport> = reports
-                    .into_iter()
-                    .map(|(source, assets)| AssetReport { source, assets })
-                    .collect();
-                held(
-                    self.store
-                        .put_assets(self.lease, &reports, &self.owner, &self.tags, now)
-                        .await?,
-                )?;
-            }
+            held(self.store.put_results(self.lease, &results, now).await?)?;
             for sender in done {
                 // Who no longer waits no longer needs to know.
                 let _ = sender.send(());

@@ -67,6 +67,11 @@ use crate::store::{Lease, LeaseState, NewEvent, Store, StoreError};
 /// The longest wait between two looks at the database, for wakes that got lost.
 const POLL: Duration = Duration::from_secs(5);
 
+/// How soon, and how many times in a row, a pass looks again for what the whole account waits for, such as its role: that
+/// takes AWS half a minute, and a look is one call.
+const PROBE: Duration = Duration::from_secs(1);
+const PROBES: u32 = 60;
+
 /// How often a replica shows that it lives.
 const BEAT: Duration = Duration::from_secs(5);
 /// How often old rows are forgotten.
@@ -317,7 +322,10 @@ impl Engine {
                 return;
             }
             Err(PassError::Cloud(error)) => {
-                let delay = error.kind.retry(lease.attempts).delay();
+                let mut delay = error.kind.retry(lease.attempts).delay();
+                if error.kind == CloudErrorKind::NotReady && lease.attempts <= PROBES {
+                    delay = delay.min(PROBE);
+                }
                 self.note_stop(&lease, &error, now).await;
                 info!(kind = error.kind.name(), %error, delay_ms = delay.as_millis(), "the pass stopped; it goes on later");
                 (

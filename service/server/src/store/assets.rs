@@ -12,7 +12,6 @@ use landfall_model::ids::{AccountId, Region, TargetId};
 use super::accounts::Account;
 use super::db::Tx;
 use super::error::StoreError;
-use super::lease::{self, Lease, LeaseState};
 use super::sql::{BadColumn, Builder, Row, Stored, Value, query};
 use super::{Page, Store, chunks};
 
@@ -113,118 +112,139 @@ impl Stored for AssetVersion {
     }
 }
 
-impl Store {
-    /// Records what sources see of the lease's target, in one transaction. A changed configuration becomes a new
-    /// version; what a source no longer reports is marked as gone.
-    pub async fn put_assets(
-        &self,
-        lease: &Lease,
-        reports: &[AssetReport],
-        owner: &str,
-        tags: &BTreeMap<String, String>,
-        now: Timestamp,
-    ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
-            return Ok(LeaseState::Lost);
-        }
-        let before: Vec<AssetRow> = {
-            let mut of_target = Builder::new(SELECT);
-            of_target
-                .push(" where target_id = ")
-                .value(lease.target)
-                .push(" and source in (")
-                .list(reports.iter().map(|report| report.source.as_str().into()))
-                .push(")");
-            tx.all(of_target.query()).await?
-        };
-        let seen: BTreeMap<&str, (&Asset, &str)> = reports
-            .iter()
-            .flat_map(|report| {
-                report
-                    .assets
-                    .iter()
-                    .map(|asset| (asset, report.source.as_str()))
-            })
-            .map(|(asset, source)| (asset.arn.as_str(), (asset, source)))
-            .collect();
-        let known: BTreeMap<&str, &AssetRow> = before
-            .iter()
-            .map(|row| (row.asset.arn.as_str(), row))
-            .collect();
+/// Writes down what sources see of a target. A changed configuration becomes a new version; what a source reported before
+/// and does not report now is marked as gone.
+pub(super) async fn put_in(
+    tx: &mut Tx,
+    target: TargetId,
+    reports: &[AssetReport],
+    owner: &str,
+    tags: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut of_sources = Builder::new(SELECT);
+    of_sources
+        .push(" where target_id = ")
+        .value(target)
+        .push(" and source in (")
+        .list(reports.iter().map(|report| report.source.as_str().into()))
+        .push(")");
+    let before: Vec<AssetRow> = tx.all(of_sources.query()).await?;
+    let known: BTreeMap<&str, &AssetRow> = before
+        .iter()
+        .map(|row| (row.asset.arn.as_str(), row))
+        .collect();
+    let seen: BTreeMap<&str, (&Asset, &str)> = reports
+        .iter()
+        .flat_map(|report| {
+            let source = report.source.as_str();
+            report.assets.iter().map(move |asset| (asset, source))
+        })
+        .map(|(asset, source)| (asset.arn.as_str(), (asset, source)))
+        .collect();
 
-        let seen_rows: Vec<_> = seen.values().copied().collect();
-        for rows in chunks(&seen_rows) {
-            let mut upsert = Builder::new(
-                "insert into asset (id, type, account_id, region, name, resource_id, name_lower, owner, tags,
-                    configuration, first_seen_at, last_seen_at, target_id, source) values ",
-            );
-            upsert.rows(rows.iter().map(|(asset, source)| -> [Value; 14] {
-                [
-                    asset.arn.as_str().into(),
-                    asset.kind.as_str().into(),
-                    asset.account_id.as_str().into(),
-                    asset.region.as_ref().map(Region::as_str).into(),
-                    asset.name.as_str().into(),
-                    resource_id(&asset.arn).into(),
-                    asset.name.to_lowercase().into(),
-                    owner.into(),
-                    Value::json(tags),
-                    Value::json(&asset.configuration),
-                    now.into(),
-                    now.into(),
-                    lease.target.into(),
-                    (*source).into(),
-                ]
-            }));
-            upsert.push(
-                " on conflict (id) do update set type = excluded.type, account_id = excluded.account_id,
-                    region = excluded.region, name = excluded.name, name_lower = excluded.name_lower,
-                    owner = excluded.owner, tags = excluded.tags, configuration = excluded.configuration,
-                    last_seen_at = case when asset.last_seen_at < excluded.last_seen_at then excluded.last_seen_at
-                        else asset.last_seen_at end,
-                    target_id = excluded.target_id, source = excluded.source, gone_at = null",
-            );
-            tx.execute(upsert.query()).await?;
-        }
-
-        let gone: Vec<&str> = before
-            .iter()
-            .filter(|row| row.gone_at.is_none() && !seen.contains_key(row.asset.arn.as_str()))
-            .map(|row| row.asset.arn.as_str())
-            .collect();
-        for arns in chunks(&gone) {
-            let mut mark = Builder::new("update asset set gone_at = ");
-            mark.value(now)
-                .push(" where id in (")
-                .list(arns.iter().map(|arn| (*arn).into()))
-                .push(")");
-            tx.execute(mark.query()).await?;
-        }
-
-        let changed = seen.values().filter_map(|(asset, _)| {
-            let same = known.get(asset.arn.as_str()).is_some_and(|row| {
-                row.gone_at.is_none() && row.asset.configuration == asset.configuration
-            });
-            (!same).then_some((asset.arn.as_str(), Some(&asset.configuration)))
-        });
-        let versions: Vec<_> = changed.chain(gone.iter().map(|arn| (*arn, None))).collect();
-        for versions in chunks(&versions) {
-            let mut insert = Builder::new(
-                "insert into asset_version (asset_id, seen_at, configuration) values ",
-            );
-            insert.rows(versions.iter().map(|(arn, configuration)| -> [Value; 3] {
-                [(*arn).into(), now.into(), Value::maybe_json(*configuration)]
-            }));
-            insert.push(
-                " on conflict (asset_id, seen_at) do update set configuration = excluded.configuration",
-            );
-            tx.execute(insert.query()).await?;
-        }
-        tx.commit().await?;
-        Ok(LeaseState::Held)
+    // Most are as they were: a word on when they were seen is all there is to write.
+    let (same, differs): (Vec<_>, Vec<_>) = seen.values().copied().partition(|(asset, source)| {
+        known.get(asset.arn.as_str()).is_some_and(|row| {
+            row.gone_at.is_none()
+                && row.asset == **asset
+                && row.source == *source
+                && row.owner == owner
+                && row.tags == *tags
+        })
+    });
+    for rows in chunks(&same) {
+        let mut saw = Builder::new("update asset set last_seen_at = ");
+        saw.value(now)
+            .push(" where last_seen_at < ")
+            .value(now)
+            .push(" and id in (")
+            .list(rows.iter().map(|(asset, _)| asset.arn.as_str().into()))
+            .push(")");
+        tx.execute(saw.query()).await?;
+    }
+    for rows in chunks(&differs) {
+        upsert(tx, target, rows, owner, tags, now).await?;
     }
 
+    let gone: Vec<&str> = before
+        .iter()
+        .filter(|row| row.gone_at.is_none() && !seen.contains_key(row.asset.arn.as_str()))
+        .map(|row| row.asset.arn.as_str())
+        .collect();
+    for arns in chunks(&gone) {
+        let mut mark = Builder::new("update asset set gone_at = ");
+        mark.value(now)
+            .push(" where id in (")
+            .list(arns.iter().map(|arn| (*arn).into()))
+            .push(")");
+        tx.execute(mark.query()).await?;
+    }
+
+    let changed = differs.iter().filter_map(|(asset, _)| {
+        let same = known.get(asset.arn.as_str()).is_some_and(|row| {
+            row.gone_at.is_none() && row.asset.configuration == asset.configuration
+        });
+        (!same).then_some((asset.arn.as_str(), Some(&asset.configuration)))
+    });
+    let versions: Vec<_> = changed.chain(gone.iter().map(|arn| (*arn, None))).collect();
+    for versions in chunks(&versions) {
+        let mut insert =
+            Builder::new("insert into asset_version (asset_id, seen_at, configuration) values ");
+        insert.rows(versions.iter().map(|(arn, configuration)| -> [Value; 3] {
+            [(*arn).into(), now.into(), Value::maybe_json(*configuration)]
+        }));
+        insert.push(
+            " on conflict (asset_id, seen_at) do update set configuration = excluded.configuration",
+        );
+        tx.execute(insert.query()).await?;
+    }
+    Ok(())
+}
+
+async fn upsert(
+    tx: &mut Tx,
+    target: TargetId,
+    rows: &[(&Asset, &str)],
+    owner: &str,
+    tags: &BTreeMap<String, String>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut upsert = Builder::new(
+        "insert into asset (id, type, account_id, region, name, resource_id, name_lower, owner, tags,
+            configuration, first_seen_at, last_seen_at, target_id, source) values ",
+    );
+    upsert.rows(rows.iter().map(|(asset, source)| -> [Value; 14] {
+        [
+            asset.arn.as_str().into(),
+            asset.kind.as_str().into(),
+            asset.account_id.as_str().into(),
+            asset.region.as_ref().map(Region::as_str).into(),
+            asset.name.as_str().into(),
+            resource_id(&asset.arn).into(),
+            asset.name.to_lowercase().into(),
+            owner.into(),
+            Value::json(tags),
+            Value::json(&asset.configuration),
+            now.into(),
+            now.into(),
+            target.into(),
+            (*source).into(),
+        ]
+    }));
+    upsert.push(
+        " on conflict (id) do update set type = excluded.type, account_id = excluded.account_id,
+            region = excluded.region, name = excluded.name, name_lower = excluded.name_lower,
+            owner = excluded.owner, tags = excluded.tags, configuration = excluded.configuration,
+            last_seen_at = case when asset.last_seen_at < excluded.last_seen_at then excluded.last_seen_at
+                else asset.last_seen_at end,
+            target_id = excluded.target_id, source = excluded.source, gone_at = null",
+    );
+    tx.execute(upsert.query()).await?;
+    Ok(())
+}
+
+impl Store {
     /// Assets in the order of their ARNs. `cursor` is the `next` of the page before.
     pub async fn assets(
         &self,

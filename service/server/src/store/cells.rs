@@ -8,11 +8,11 @@ use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::ids::{ControlId, Revision, TargetId};
 use landfall_model::repair::Repairs;
 
+use super::db::Tx;
 use super::error::StoreError;
-use super::events::{self, NewEvent};
 use super::lease::{self, Lease, LeaseState};
 use super::sql::{BadColumn, Builder, Row, Stored, Value};
-use super::{Store, Tell, chunks};
+use super::{Store, chunks};
 
 /// A cell and whose it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,6 +119,39 @@ impl Stored for CellCount {
     }
 }
 
+/// Writes down the state of a target's cells. Each key at most once.
+///
+/// A wish for repair is not the engine's to write: it may have come while the cell was looked at. It is fulfilled by a look
+/// after it that found the cell in sync.
+pub(super) async fn put_in(
+    tx: &mut Tx,
+    target: TargetId,
+    cells: &[Cell],
+) -> Result<(), StoreError> {
+    for cells in chunks(cells) {
+        let mut upsert = Builder::new(
+            "insert into cell (target_id, region, control, revision, known, observed, observed_at, drift,
+                drifted_since, desired, repairs, repaired_at, waiver_id, waived_until, waiting_for, error, attempts,
+                due_at) values ",
+        );
+        upsert.rows(cells.iter().map(|cell| values(target, cell)));
+        upsert.push(
+            " on conflict (target_id, region, control) do update set revision = excluded.revision,
+                known = excluded.known, observed = excluded.observed, observed_at = excluded.observed_at,
+                drift = excluded.drift, drifted_since = excluded.drifted_since, desired = excluded.desired,
+                repairs = excluded.repairs, repaired_at = excluded.repaired_at, waiver_id = excluded.waiver_id,
+                waived_until = excluded.waived_until, waiting_for = excluded.waiting_for, error = excluded.error,
+                attempts = excluded.attempts, due_at = excluded.due_at,
+                repair_asked_at = case
+                    when excluded.known and excluded.error is null and excluded.drifted_since is null
+                        and excluded.observed_at >= cell.repair_asked_at then null
+                    else cell.repair_asked_at end",
+        );
+        tx.execute(upsert.query()).await?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// All cells of a target, by Region and control.
     pub async fn cells(&self, target: TargetId) -> Result<Vec<Cell>, StoreError> {
@@ -129,49 +162,6 @@ impl Store {
             .push(" order by region, control");
         let cells: Vec<TargetCell> = self.db().all(cells.query()).await?;
         Ok(cells.into_iter().map(|of| of.cell).collect())
-    }
-
-    /// Records what is known of some of the lease's cells, and what happened to them, at once. Each key at most once.
-    ///
-    /// A wish for repair is not the engine's to write: it may have come while the cell was looked at. It is fulfilled by a
-    /// look after it that found the cell in sync.
-    pub async fn put_cells(
-        &self,
-        lease: &Lease,
-        cells: &[Cell],
-        events: &[NewEvent],
-        now: Timestamp,
-    ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
-            return Ok(LeaseState::Lost);
-        }
-        for cells in chunks(cells) {
-            let mut upsert = Builder::new(
-                "insert into cell (target_id, region, control, revision, known, observed, observed_at, drift,
-                    drifted_since, desired, repairs, repaired_at, waiver_id, waived_until, waiting_for, error, attempts,
-                    due_at) values ",
-            );
-            upsert.rows(cells.iter().map(|cell| values(lease.target, cell)));
-            upsert.push(
-                " on conflict (target_id, region, control) do update set revision = excluded.revision,
-                    known = excluded.known, observed = excluded.observed, observed_at = excluded.observed_at,
-                    drift = excluded.drift, drifted_since = excluded.drifted_since, desired = excluded.desired,
-                    repairs = excluded.repairs, repaired_at = excluded.repaired_at, waiver_id = excluded.waiver_id,
-                    waived_until = excluded.waived_until, waiting_for = excluded.waiting_for, error = excluded.error,
-                    attempts = excluded.attempts, due_at = excluded.due_at,
-                    repair_asked_at = case
-                        when excluded.known and excluded.error is null and excluded.drifted_since is null
-                            and excluded.observed_at >= cell.repair_asked_at then null
-                        else cell.repair_asked_at end",
-            );
-            tx.execute(upsert.query()).await?;
-        }
-        events::append(&mut tx, events, now).await?;
-        let tell = [Tell::Events(lease.target)];
-        self.commit(tx, if events.is_empty() { &[] } else { &tell })
-            .await?;
-        Ok(LeaseState::Held)
     }
 
     /// Forgets cells whose control or Region is no longer wanted.

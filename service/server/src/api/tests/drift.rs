@@ -13,7 +13,7 @@ use super::super::auth::Role;
 use super::super::document;
 use super::reads::governed;
 use super::{Server, now};
-use crate::store::NewEvent;
+use crate::store::{NewEvent, Results};
 
 const ACCOUNT: &str = "222222222222";
 
@@ -55,7 +55,14 @@ async fn drifted() -> (Server, Uuid) {
     ];
     let _ = server
         .store
-        .put_cells(&lease, &cells, &[], now)
+        .put_results(
+            &lease,
+            &Results {
+                cells: &cells,
+                ..Results::default()
+            },
+            now,
+        )
         .await
         .unwrap();
     let _ = server.store.release(lease, now, true, None).await.unwrap();

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::super::auth::Role;
 use super::{LANDING_ZONE, Server, form, now};
-use crate::store::{AssetReport, LeaseState, NewEvent};
+use crate::store::{AssetReport, LeaseState, NewEvent, Results};
 
 const ARN: &str = "arn:aws:guardduty:eu-west-1:222222222222:detector/12abc";
 
@@ -62,7 +62,14 @@ pub(super) async fn governed_in(zone: &str) -> (Server, String) {
     ];
     let _ = server
         .store
-        .put_cells(&lease, &cells, &[], now)
+        .put_results(
+            &lease,
+            &Results {
+                cells: &cells,
+                ..Results::default()
+            },
+            now,
+        )
         .await
         .unwrap();
     let report = AssetReport {
@@ -79,7 +86,16 @@ pub(super) async fn governed_in(zone: &str) -> (Server, String) {
     let tags = BTreeMap::from([("team".to_owned(), "payments".to_owned())]);
     let _ = server
         .store
-        .put_assets(&lease, &[report], "pay@example.com", &tags, now)
+        .put_results(
+            &lease,
+            &Results {
+                assets: &[report],
+                owner: "pay@example.com",
+                tags: Some(&tags),
+                ..Results::default()
+            },
+            now,
+        )
         .await
         .unwrap();
     let _ = server.store.release(lease, now, true, None).await.unwrap();

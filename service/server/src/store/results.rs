@@ -1,0 +1,61 @@
+//! What a pass found, written down in one transaction: a cell, its history and its assets are never at odds.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use landfall_model::cell::Cell;
+
+use super::assets::AssetReport;
+use super::error::StoreError;
+use super::events::{self, NewEvent};
+use super::lease::{self, Lease, LeaseState};
+use super::{Store, Tell, assets, cells};
+
+/// What came of looking at some of a target's cells. Each cell at most once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Results<'a> {
+    pub cells: &'a [Cell],
+    pub events: &'a [NewEvent],
+    pub assets: &'a [AssetReport],
+    /// Whose the assets are.
+    pub owner: &'a str,
+    /// What the assets are tagged with: the account's tags.
+    pub tags: Option<&'a BTreeMap<String, String>>,
+}
+
+impl Store {
+    pub async fn put_results(
+        &self,
+        lease: &Lease,
+        results: &Results<'_>,
+        now: Timestamp,
+    ) -> Result<LeaseState, StoreError> {
+        let mut tx = self.db().begin().await?;
+        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+            return Ok(LeaseState::Lost);
+        }
+        cells::put_in(&mut tx, lease.target, results.cells).await?;
+        events::append(&mut tx, results.events, now).await?;
+        if !results.assets.is_empty() {
+            let none = BTreeMap::new();
+            let tags = results.tags.unwrap_or(&none);
+            assets::put_in(
+                &mut tx,
+                lease.target,
+                results.assets,
+                results.owner,
+                tags,
+                now,
+            )
+            .await?;
+        }
+        let tell = [Tell::Events(lease.target)];
+        let news: &[Tell] = if results.events.is_empty() {
+            &[]
+        } else {
+            &tell
+        };
+        self.commit(tx, news).await?;
+        Ok(LeaseState::Held)
+    }
+}
