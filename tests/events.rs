@@ -7,16 +7,19 @@
 
 use std::time::Duration;
 
+use awsim::Traffic;
 use awsim::faults::{Delivery, Kind, Plan};
 use jiff::Timestamp;
 use landfall_model::account::Phase;
 use landfall_model::cell::{Cell, CellKey, CellStatus};
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
-use landfall_server::store::{Account, Event, Store};
+use landfall_server::store::{Account, Event, Store, Touch};
 use landfall_tests::database::Database;
 use landfall_tests::events;
-use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
+use landfall_tests::world::{
+    Running, World, ask, eventually, landing_zone_in, soon, state_of,
+};
 use serde_json::{Value, json};
 
 const EVE: &str = "arn:aws:iam::111122223333:user/eve";
@@ -248,6 +251,47 @@ async fn whoever_disturbs_an_account_is_named_and_the_account_put_right_at_once(
             .unwrap();
         assert_eq!((&*touch.actor, &*touch.event), (EVE, event));
     }
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_while_a_cell_is_looked_at_is_looked_at_again() {
+    let scene = Scene::new().await;
+    let member = scene.account.target();
+    let key = key("guardduty.detector", REGION);
+    let calls = |operation: &str| {
+        let calls = scene.world.calls_of("guardduty");
+        calls.get(operation).copied().unwrap_or_default()
+    };
+    let touch = async |event: &str| {
+        let now = Timestamp::now();
+        let touch = Touch {
+            key: key.clone(),
+            event: event.to_owned(),
+            actor: EVE.to_owned(),
+            source_ip: None,
+            at: now,
+        };
+        assert!(scene.store().touch(member, &[touch], now).await.unwrap());
+    };
+    // A look is two calls, and slow.
+    scene.world.sim.shared().set_traffic(Traffic {
+        latency: true,
+        throttle: false,
+        time_scale: 1,
+    });
+    let (lists, details) = (calls("ListDetectors"), calls("GetDetector"));
+    touch("UpdateDetector").await;
+    eventually("a look has begun", async || {
+        (calls("ListDetectors") > lists).then_some(())
+    })
+    .await;
+    touch("DeleteDetector").await;
+    assert_eq!(calls("GetDetector"), details, "the look is not over yet");
+    eventually("another look", async || {
+        (calls("GetDetector") >= details + 2).then_some(())
+    })
+    .await;
     scene.end().await;
 }
 

@@ -86,6 +86,12 @@ fn is_name(text: &str) -> bool {
     (1..=80).contains(&text.len()) && text.bytes().all(valid)
 }
 
+/// How SQS says that there is no such queue, by its two protocols.
+const ABSENT: &[&str] = &[
+    "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
+];
+
 /// A message as it was received.
 #[derive(Clone, Debug)]
 pub struct Message {
@@ -148,7 +154,14 @@ impl Queue {
                     .visibility_timeout(HIDDEN_SECONDS)
                     .send()
             })
-            .await?;
+            .await
+            .map_err(|error| match error.is(ABSENT) {
+                true => CloudError::not_ready(
+                    RECEIVE,
+                    format!("the queue {} is not there yet: deploy/events makes it", self.url),
+                ),
+                false => error,
+            })?;
         let messages = answer.messages.unwrap_or_default();
         let whole = messages.into_iter().filter_map(|message| {
             Some(Message {
