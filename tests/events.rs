@@ -17,9 +17,7 @@ use landfall_model::ids::TargetId;
 use landfall_server::store::{Account, Event, Store, Touch};
 use landfall_tests::database::Database;
 use landfall_tests::events;
-use landfall_tests::world::{
-    Running, World, ask, eventually, landing_zone_in, soon, state_of,
-};
+use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in, soon, state_of};
 use serde_json::{Value, json};
 
 const EVE: &str = "arn:aws:iam::111122223333:user/eve";

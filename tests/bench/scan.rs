@@ -48,7 +48,8 @@ async fn main() -> anyhow::Result<()> {
     let database = Database::sqlite().await;
     let mut serve = Serve::new(&sim, database.url());
     serve.set("LANDFALL_AWS_TIME_SCALE", HASTE.to_string());
-    serve.set("LANDFALL_LOG", "warn");
+    // Where it listens is said at `info`.
+    serve.set("LANDFALL_LOG", "warn,landfall_server::cli=info");
 
     let began = Instant::now();
     let mut process = serve.start();

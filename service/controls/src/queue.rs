@@ -158,7 +158,10 @@ impl Queue {
             .map_err(|error| match error.is(ABSENT) {
                 true => CloudError::not_ready(
                     RECEIVE,
-                    format!("the queue {} is not there yet: deploy/events makes it", self.url),
+                    format!(
+                        "the queue {} is not there yet: deploy/events makes it",
+                        self.url
+                    ),
                 ),
                 false => error,
             })?;

@@ -1,18 +1,19 @@
 //! What a pass writes down, in few transactions.
 //!
-//! A pass has a hundred cells that finish when they finish. Their results go through one writer, which takes whatever
-//! has come together while it was writing: a hundred results cost a handful of transactions, and none waits for others.
+//! A pass has hundreds of cells that finish when they finish. Their results go through one writer, which takes whatever has
+//! come together while it was writing, and waits a moment for more: hundreds of results cost a handful of transactions.
 //! Who must know that his line stands, before calling AWS, waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use landfall_model::asset::Asset;
 use landfall_model::cell::Cell;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{PassError, held};
-use crate::engine::clock::Clock;
+use crate::engine::clock::{self, Clock};
 use crate::store::{AssetReport, Lease, NewEvent, Results, Store};
 
 /// Something to write down.
@@ -43,6 +44,9 @@ pub(super) struct Writer<'a> {
 
 /// The most lines of one transaction.
 const MOST: usize = 256;
+
+/// How long the first line of a transaction waits for others: less than a call to AWS takes, and many commits saved.
+const MOMENT: Duration = Duration::from_millis(20);
 
 impl Journal {
     /// Returns when the entry stands in the database; `LeaseLost` when it never will.
@@ -81,6 +85,12 @@ impl<'a> Writer<'a> {
     pub(super) async fn run(mut self) -> Result<(), PassError> {
         let mut lines = Vec::new();
         while self.lines.recv_many(&mut lines, MOST).await > 0 {
+            clock::pause(MOMENT).await;
+            while lines.len() < MOST
+                && let Ok(line) = self.lines.try_recv()
+            {
+                lines.push(line);
+            }
             let mut cells = Vec::new();
             let mut events = Vec::new();
             let mut reports = Vec::new();
