@@ -3,6 +3,7 @@
 //! ```text
 //! text ─parse─▶ Policy ─evaluate(request)─▶ Verdict          one document alone
 //!                  └──── Layers ─decide(request)─▶ Decision  everything that has a say, in AWS's order
+//!                               └explain(request)▶ Explanation  the same, and what each statement had to do with it
 //! ```
 //!
 //! A [`Policy`] is compiled when it is parsed: action patterns are folded to lower case, wildcards and
@@ -20,6 +21,7 @@ mod document;
 mod element;
 mod error;
 mod evaluate;
+mod explain;
 mod glob;
 mod operand;
 mod principal;
@@ -34,6 +36,7 @@ pub use decide::{Decision, Denial, Layer, Layers, Miss, Reason, StatementRef, de
 pub use document::{Policy, Version};
 pub use error::PolicyError;
 pub use evaluate::{Request, Verdict};
+pub use explain::{Explanation, Fit, Gap, Trace, explain};
 pub use glob::Glob;
 pub use principal::{PrincipalElement, PrincipalKind, PrincipalType, PrincipalView, Reach};
 pub use session::allow_actions;

@@ -5,8 +5,11 @@
 mod conditions;
 mod documents;
 mod examples;
+mod explain;
 mod laws;
+mod null_values;
 mod precedence;
 mod principals;
+mod resources;
 mod scp;
 mod variables;
