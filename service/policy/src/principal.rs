@@ -141,9 +141,11 @@ impl PrincipalElement {
             self.names()
                 .any(|(kind, name)| principal.named_by(kind, name) == Some(reach))
         };
+        // Whoever lists the account lists its root user.
+        let in_account = principal.account.is_some() && principal.kind != PrincipalKind::Root;
         let spared = self.is_everyone()
             || (listed(Reach::Itself)
-                && (principal.account.is_none() || listed(Reach::Account))
+                && (!in_account || listed(Reach::Account))
                 && (principal.issuer.is_none() || listed(Reach::Issuer)));
         (!spared).then_some(Reach::Itself)
     }

@@ -142,6 +142,23 @@ fn a_deny_for_all_others_spares_only_who_is_listed_in_full() {
             "{spared:?}"
         );
     }
+    // The account is its root user.
+    for (spared, expected) in [
+        (ACCOUNT, true),
+        ("arn:aws:iam::111122223333:root", true),
+        (ROLE, false),
+    ] {
+        let document = format!(
+            r#"{{"Statement":{{"Effect":"Deny","NotPrincipal":{{"AWS":"{spared}"}},"Action":"*","Resource":"*"}}}}"#
+        );
+        let resource = Policy::parse(&document).unwrap();
+        let layers = Layers {
+            resource: Some(&resource),
+            ..Layers::default()
+        };
+        let root = PrincipalView::root(ACCOUNT);
+        assert_eq!(ask(&layers, &root).is_allowed(), expected, "{spared}");
+    }
 }
 
 #[test]
