@@ -307,6 +307,23 @@ impl Condition {
         self.operator.quantifier
     }
 
+    /// Whether the operator is a `…Not…` one.
+    pub(crate) fn is_negated(&self) -> bool {
+        self.operator.negated
+    }
+
+    /// The operator without its quantifier and `IfExists`: `StringLike`.
+    pub(crate) fn base(&self) -> &str {
+        let name = self.operator.name.as_str();
+        let name = name.split_once(':').map_or(name, |(_, rest)| rest);
+        name.strip_suffix("IfExists").unwrap_or(name)
+    }
+
+    /// Whether it ends with `IfExists`.
+    pub(crate) fn if_exists(&self) -> bool {
+        self.operator.if_exists
+    }
+
     /// The condition key as it was written.
     pub fn key(&self) -> &str {
         &self.key

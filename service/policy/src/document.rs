@@ -50,7 +50,7 @@ impl Policy {
         Self::from_node(&Node::parse(text)?)
     }
 
-    fn from_node(node: &Node) -> Result<Self, PolicyError> {
+    pub(crate) fn from_node(node: &Node) -> Result<Self, PolicyError> {
         let root = Element::root(node);
         let mut version = None;
         let mut id = None;

@@ -168,6 +168,10 @@ impl Glob {
         }
     }
 
+    pub(crate) fn symbols(&self) -> Vec<Symbol> {
+        self.pattern.symbols()
+    }
+
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.source

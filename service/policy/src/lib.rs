@@ -14,8 +14,10 @@
 //! in the IAM User Guide. Where those leave room, the doc comment of the item concerned says what we took.
 
 mod arn;
+pub mod catalogue;
 mod condition;
 mod context;
+mod cover;
 mod decide;
 mod document;
 mod element;
@@ -23,6 +25,7 @@ mod error;
 mod evaluate;
 mod explain;
 mod glob;
+pub mod lint;
 mod operand;
 mod principal;
 mod session;

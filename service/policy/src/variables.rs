@@ -142,6 +142,10 @@ impl Template {
         })
     }
 
+    pub(crate) fn is_confined(&self) -> bool {
+        self.confined
+    }
+
     /// The string as it was written.
     pub fn as_str(&self) -> &str {
         &self.source

@@ -7,6 +7,7 @@ mod documents;
 mod examples;
 mod explain;
 mod laws;
+mod lint;
 mod null_values;
 mod precedence;
 mod principals;
