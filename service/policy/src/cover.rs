@@ -14,6 +14,9 @@ pub(crate) trait Pattern {
     fn steps(&self) -> Option<Vec<Symbol>>;
     /// Whether its wildcards reach as far as those of a plain pattern do.
     fn is_plain(&self) -> bool;
+    /// The pattern as it was written.
+    fn source(&self) -> &str;
+    /// The same for two that are written alike.
     fn text(&self) -> String;
 }
 
@@ -24,6 +27,10 @@ impl Pattern for Glob {
 
     fn is_plain(&self) -> bool {
         true
+    }
+
+    fn source(&self) -> &str {
+        self.as_str()
     }
 
     /// Actions ignore case.
@@ -39,6 +46,10 @@ impl Pattern for Template {
 
     fn is_plain(&self) -> bool {
         !self.is_confined()
+    }
+
+    fn source(&self) -> &str {
+        self.as_str()
     }
 
     fn text(&self) -> String {

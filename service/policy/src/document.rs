@@ -112,6 +112,10 @@ impl Policy {
         self.id.as_deref()
     }
 
+    pub(crate) fn into_statements(self) -> Vec<Statement> {
+        self.statements
+    }
+
     /// In the order of the document. Never empty.
     pub fn statements(&self) -> &[Statement] {
         &self.statements

@@ -27,6 +27,7 @@ mod explain;
 mod glob;
 pub mod lint;
 mod operand;
+pub mod pack;
 mod principal;
 mod session;
 mod statement;

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Texts that fit a regular expression. Read once; a bare string would be read again for every case.
-fn text(pattern: &str) -> BoxedStrategy<String> {
+pub(crate) fn text(pattern: &str) -> BoxedStrategy<String> {
     prop::string::string_regex(pattern).unwrap().boxed()
 }
 
@@ -77,7 +77,7 @@ fn condition() -> BoxedStrategy<Value> {
         .boxed()
 }
 
-fn statement(with_principal: bool) -> BoxedStrategy<Value> {
+pub(crate) fn statement(with_principal: bool) -> BoxedStrategy<Value> {
     (
         any::<[bool; 5]>(),
         one_or_many(action()),
@@ -116,7 +116,7 @@ fn statement(with_principal: bool) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-fn document(with_principal: bool) -> BoxedStrategy<String> {
+pub(crate) fn document(with_principal: bool) -> BoxedStrategy<String> {
     (
         prop::collection::vec(statement(with_principal), 1..5),
         prop::option::of(prop_oneof![Just("2012-10-17"), Just("2008-10-17")]),
@@ -165,7 +165,7 @@ fn context() -> BoxedStrategy<Context> {
         .boxed()
 }
 
-fn asked() -> BoxedStrategy<(PrincipalView, String, String, Context)> {
+pub(crate) fn asked() -> BoxedStrategy<(PrincipalView, String, String, Context)> {
     (
         who(),
         text("(s3|iam):(Get|Put){1,2}"),

@@ -9,6 +9,7 @@ mod explain;
 mod laws;
 mod lint;
 mod null_values;
+mod pack;
 mod precedence;
 mod principals;
 mod resources;
