@@ -46,6 +46,8 @@ struct Details {
 pub struct Action {
     /// `GetObject`
     pub name: &'static str,
+    /// `s3:getobject`, as patterns are compared.
+    folded: String,
     /// Indexes into the service's keys.
     keys: Arc<[usize]>,
 }
@@ -176,7 +178,9 @@ impl Service {
                         let keys = numbers(set);
                         details.actions.extend(names.split(' ').map(|name| {
                             let keys = Arc::clone(&keys);
-                            (name.to_ascii_lowercase(), Action { name, keys })
+                            let lower = name.to_ascii_lowercase();
+                            let folded = format!("{}:{lower}", self.prefix);
+                            (lower, Action { name, folded, keys })
                         }));
                     }
                     _ => {}
@@ -205,6 +209,13 @@ impl Service {
     pub fn keys_of<'s>(&'s self, action: &'s Action) -> impl Iterator<Item = &'s Key> {
         let keys = self.keys();
         action.keys.iter().filter_map(|index| keys.get(*index))
+    }
+}
+
+impl Action {
+    /// Whether a pattern of actions covers it.
+    pub(crate) fn fits(&self, pattern: &Glob) -> bool {
+        pattern.matches_folded(&self.folded)
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) trait Pattern {
     fn source(&self) -> &str;
     /// The same for two that are written alike.
     fn text(&self) -> String;
+    /// Whether two are written alike.
+    fn is_same(&self, other: &Self) -> bool;
 }
 
 impl Pattern for Glob {
@@ -37,6 +39,10 @@ impl Pattern for Glob {
     fn text(&self) -> String {
         crate::glob::fold(self.as_str())
     }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.is_pattern_of(other)
+    }
 }
 
 impl Pattern for Template {
@@ -55,12 +61,20 @@ impl Pattern for Template {
     fn text(&self) -> String {
         self.as_str().to_owned()
     }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
 }
 
 /// Whether everything that fits `inner` fits `outer`.
 pub(crate) fn pattern<P: Pattern>(outer: &P, inner: &P) -> bool {
-    if outer.text() == inner.text() {
+    if outer.is_same(inner) {
         return true;
+    }
+    // Most patterns have no wildcard, and cover nothing but themselves.
+    if !outer.source().contains(['*', '?']) {
+        return false;
     }
     let Some(wide) = outer.steps().filter(|_| outer.is_plain()) else {
         return false;
@@ -213,18 +227,18 @@ pub(crate) fn statement(outer: &Statement, inner: &Statement) -> bool {
 
 /// Whether `outer` applies wherever `inner` does, whatever their effects.
 pub(crate) fn applies(outer: &Statement, inner: &Statement) -> bool {
-    let resources = match (outer.resources(), inner.resources()) {
+    let resources = || match (outer.resources(), inner.resources()) {
         (None, _) => true,
         (Some(_), None) => false,
         (Some(outer), Some(inner)) => selection(outer, inner),
     };
-    resources
-        && outer.principal() == inner.principal()
+    // What is cheap and mostly fails comes first.
+    outer.conditions().iter().all(|looser| {
+        let mut conditions = inner.conditions().iter();
+        conditions.any(|stricter| condition(looser, stricter))
+    }) && outer.principal() == inner.principal()
+        && resources()
         && selection(outer.actions(), inner.actions())
-        && outer.conditions().iter().all(|looser| {
-            let mut conditions = inner.conditions().iter();
-            conditions.any(|stricter| condition(looser, stricter))
-        })
 }
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::nearest::suggestion;
 use super::{Lint, Place, Severity};
-use crate::catalogue::{Action, Service, catalogue};
-use crate::glob::Glob;
+use crate::catalogue::{Action, catalogue};
 use crate::{Selection, Statement};
 
 impl Lint<'_> {
@@ -41,10 +40,7 @@ impl Lint<'_> {
                 );
                 continue;
             };
-            if service
-                .actions()
-                .any(|action| fits(pattern, service, action))
-            {
+            if service.actions().any(|action| action.fits(pattern)) {
                 continue;
             }
             let names: Vec<String> = service
@@ -104,10 +100,6 @@ pub(super) fn element<T>(selection: &Selection<T>) -> &'static str {
     }
 }
 
-fn fits(pattern: &Glob, service: &Service, action: &Action) -> bool {
-    pattern.matches(&format!("{}:{}", service.prefix, action.name))
-}
-
 /// The actions that a statement lists, by service, as far as the catalogue knows them. `None` if it speaks of actions of all
 /// services (`*`, `NotAction`), or of so many that there is no use in looking at each.
 pub(super) fn listed(
@@ -127,7 +119,7 @@ pub(super) fn listed(
         };
         let actions = found.entry(service.prefix).or_default();
         for action in service.actions() {
-            if fits(pattern, service, action) && !actions.iter().any(|a| a.name == action.name) {
+            if action.fits(pattern) && !actions.iter().any(|a| a.name == action.name) {
                 actions.push(action);
             }
         }

@@ -213,11 +213,16 @@ impl Lint<'_> {
             } else {
                 Severity::Warning
             };
+            let written = self.node.field("Version").is_some();
             self.add(
                 ("version", severity),
-                "/Version".to_owned(),
-                "without this version variables are read as text, and Organizations takes no other",
-                "write `2012-10-17`",
+                if written { "/Version" } else { "" }.to_owned(),
+                if of_organizations {
+                    "Organizations takes no other version than 2012-10-17"
+                } else {
+                    "in any other version than 2012-10-17 variables are read as text"
+                },
+                "write `\"Version\": \"2012-10-17\"`",
             );
         }
         let length = self.policy.to_minified().chars().count();

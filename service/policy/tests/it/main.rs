@@ -8,6 +8,7 @@ mod examples;
 mod explain;
 mod laws;
 mod lint;
+mod lint_statements;
 mod null_values;
 mod pack;
 mod precedence;
