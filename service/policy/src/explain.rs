@@ -1,6 +1,6 @@
 //! Why a request was decided as it was: what each statement of each layer had to do with it.
 //!
-//! [`decide`] names the one layer and statement that settled the matter. This is for people who want to see the rest: which
+//! [`decide()`] names the one layer and statement that settled the matter. This is for people who want to see the rest: which
 //! statements allowed it, which would have but for a condition, and which condition keys the request lacks.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::{Decision, Effect, Layer, Layers, PrincipalKind, Request, StatementRe
 /// A decision, and what each statement had to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// What [`decide`] says.
+    /// What [`decide()`] says.
     pub decision: Decision,
     /// Every statement that has a say, by layer in the order of [`Layer`], then as they stand in their policies.
     pub statements: Vec<Trace>,

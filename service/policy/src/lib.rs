@@ -10,6 +10,9 @@
 //! variables are taken apart, and numbers, dates and address ranges are read. So a document that
 //! parses cannot fail later, and evaluating it neither fails nor panics.
 //!
+//! [`lint`] finds what AWS would take and nobody can have meant, [`pack`] writes many statements as few and short ones, and
+//! [`catalogue`] knows IAM's actions and condition keys.
+//!
 //! What the language means is AWS's to say: the *IAM JSON policy reference* and *Policy evaluation logic*
 //! in the IAM User Guide. Where those leave room, the doc comment of the item concerned says what we took.
 
