@@ -11,6 +11,9 @@
 //! | `ForAllValues:…` | holds: there is no value that fails |
 //! | `ForAnyValue:…` | does not hold, not even a negated one |
 //! | `Null` | holds for `true` |
+//!
+//! To a set operator and to `Null` a key that has nothing but empty strings is absent too: AWS calls that a null dataset.
+//! Other operators compare the empty string.
 
 use std::net::IpAddr;
 
@@ -188,7 +191,7 @@ enum Operand {
     Numbers(Vec<f64>),
     Dates(Vec<Moment>),
     Truths(Vec<bool>),
-    Blobs,
+    Blobs(Vec<Vec<u8>>),
     Networks(Vec<Network>),
     Arns(Vec<ArnPattern>),
 }
@@ -239,6 +242,16 @@ impl Operand {
                 values,
                 wanted("a date such as `2026-11-21T09:30:00Z`", operand::date),
             )?),
+            Comparison::Truth
+                if variables && values.iter().any(|(value, _)| value.contains("${")) =>
+            {
+                let reading = Reading {
+                    wildcards: false,
+                    variables,
+                    ignore_case: true,
+                };
+                Operand::Texts(read(values, |value| Template::compile(value, reading))?)
+            }
             Comparison::Truth | Comparison::Null => {
                 Operand::Truths(read(values, wanted("`true` or `false`", operand::truth))?)
             }
@@ -246,7 +259,7 @@ impl Operand {
                 values,
                 wanted("an address range such as `203.0.113.0/24`", Network::parse),
             )?),
-            Comparison::Binary => Operand::Blobs,
+            Comparison::Binary => Operand::Blobs(read(values, wanted("Base64", operand::base64))?),
         })
     }
 }
@@ -294,6 +307,23 @@ impl Condition {
         self.operator.quantifier
     }
 
+    /// Whether the operator is a `…Not…` one.
+    pub(crate) fn is_negated(&self) -> bool {
+        self.operator.negated
+    }
+
+    /// The operator without its quantifier and `IfExists`: `StringLike`.
+    pub(crate) fn base(&self) -> &str {
+        let name = self.operator.name.as_str();
+        let name = name.split_once(':').map_or(name, |(_, rest)| rest);
+        name.strip_suffix("IfExists").unwrap_or(name)
+    }
+
+    /// Whether it ends with `IfExists`.
+    pub(crate) fn if_exists(&self) -> bool {
+        self.operator.if_exists
+    }
+
     /// The condition key as it was written.
     pub fn key(&self) -> &str {
         &self.key
@@ -307,8 +337,9 @@ impl Condition {
     /// Whether the request meets the condition.
     pub fn holds(&self, context: &Context) -> bool {
         let actual = context.values(&self.lookup);
+        let null = actual.iter().all(String::is_empty);
         if self.operator.comparison == Comparison::Null {
-            return matches!(&self.operand, Operand::Truths(absent) if absent.contains(&actual.is_empty()));
+            return matches!(&self.operand, Operand::Truths(absent) if absent.contains(&null));
         }
         let negated = self.operator.negated;
         let quantifier = self.operator.quantifier;
@@ -319,6 +350,9 @@ impl Condition {
                     Some(Quantifier::Any) => false,
                     None => negated,
                 };
+        }
+        if null && let Some(quantifier) = quantifier {
+            return quantifier == Quantifier::All;
         }
         let mut meets = actual
             .iter()
@@ -335,6 +369,7 @@ impl Condition {
     /// Whether `actual` fits any of the values, before negation.
     fn fits(&self, actual: &str, context: &Context) -> bool {
         match (&self.operand, self.operator.comparison) {
+            (Operand::Texts(_), Comparison::Truth) if operand::truth(actual).is_none() => false,
             (Operand::Texts(texts), _) => texts.iter().any(|text| text.matches(actual, context)),
             (Operand::Arns(arns), _) => arns.iter().any(|arn| arn.matches(actual, context)),
             (Operand::Numbers(wanted), Comparison::Number(order)) => operand::number(actual)
@@ -347,8 +382,10 @@ impl Condition {
             (Operand::Networks(networks), _) => actual
                 .parse::<IpAddr>()
                 .is_ok_and(|actual| networks.iter().any(|network| network.contains(actual))),
-            // Both sides are Base64 text; equal bytes have equal text.
-            (Operand::Blobs, _) => self.values.iter().any(|value| value == actual),
+            // The request's value is given as Base64 too.
+            (Operand::Blobs(blobs), _) => {
+                operand::base64(actual).is_some_and(|actual| blobs.contains(&actual))
+            }
             (Operand::Numbers(_) | Operand::Dates(_), _) => false,
         }
     }

@@ -37,8 +37,13 @@ impl Context {
         if let Some(account) = principal.account() {
             context.set("aws:PrincipalAccount", account);
         }
-        if let Some(id) = principal.unique_id() {
-            context.set("aws:userid", id);
+        match (principal.kind(), principal.unique_id(), principal.account()) {
+            (_, Some(id), _) => context.set("aws:userid", id),
+            (PrincipalKind::FederatedUser, None, Some(account)) => {
+                context.set("aws:userid", format!("{account}:{}", principal.name()));
+            }
+            (PrincipalKind::Anonymous, ..) => context.set("aws:userid", "anonymous"),
+            _ => {}
         }
         let kind = match principal.kind() {
             PrincipalKind::Root => Some("Account"),

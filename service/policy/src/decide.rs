@@ -149,13 +149,18 @@ fn try_decide(layers: &Layers<'_>, request: &Request<'_>) -> Result<(), Denial> 
     let principal = request.principal;
     let bound = !principal.is_service_linked();
     let own_side = principal.account().is_some();
+    // Neither a boundary nor an identity policy can be attached to the root user.
+    let is_root = principal.kind() == PrincipalKind::Root;
+    let boundary = layers.boundary.filter(|_| !is_root);
+    let action = glob::fold(request.action);
+    let asked = (request, action.as_str(), boundary.is_some());
 
     let mut required = Vec::new();
     if bound && own_side {
         for (level, policies) in layers.scps.iter().enumerate() {
             required.push((
                 Layer::Scp { level },
-                survey(Layer::Scp { level }, policies, request)?,
+                survey(Layer::Scp { level }, policies, asked)?,
             ));
         }
     }
@@ -163,19 +168,15 @@ fn try_decide(layers: &Layers<'_>, request: &Request<'_>) -> Result<(), Denial> 
         for (level, policies) in layers.rcps.iter().enumerate() {
             required.push((
                 Layer::Rcp { level },
-                survey(Layer::Rcp { level }, policies, request)?,
+                survey(Layer::Rcp { level }, policies, asked)?,
             ));
         }
     }
-    let resource = survey(Layer::Resource, layers.resource, request)?;
-    // Neither a boundary nor an identity policy can be attached to the root user.
-    let is_root = principal.kind() == PrincipalKind::Root;
-    let boundary = layers.boundary.filter(|_| !is_root);
-    let boundary_allows =
-        survey(Layer::Boundary, boundary, request)?.is_some() || boundary.is_none();
+    let resource = survey(Layer::Resource, layers.resource, asked)?;
+    let boundary_allows = survey(Layer::Boundary, boundary, asked)?.is_some() || boundary.is_none();
     let session_allows =
-        survey(Layer::Session, layers.session, request)?.is_some() || layers.session.is_none();
-    let identity_allows = survey(Layer::Identity, layers.identity, request)?.is_some() || is_root;
+        survey(Layer::Session, layers.session, asked)?.is_some() || layers.session.is_none();
+    let identity_allows = survey(Layer::Identity, layers.identity, asked)?.is_some() || is_root;
 
     for (layer, allowed) in required {
         if allowed.is_none() {
@@ -212,12 +213,12 @@ fn try_decide(layers: &Layers<'_>, request: &Request<'_>) -> Result<(), Denial> 
 fn survey<'p, P: AsPolicy + 'p>(
     layer: Layer,
     policies: impl IntoIterator<Item = &'p P>,
-    request: &Request<'_>,
+    (request, action, bounded): (&Request<'_>, &str, bool),
 ) -> Result<Option<Reach>, Denial> {
     let mut allowed = None;
     for (index, policy) in policies.into_iter().enumerate() {
         let policy = policy.as_policy();
-        match policy.evaluate(request) {
+        match policy.evaluate_for(request, action, bounded) {
             Verdict::Deny { statement } => {
                 let reason = Reason::Explicit(reference(policy, index, statement));
                 return Err(Denial { layer, reason });
@@ -246,7 +247,7 @@ impl AsPolicy for Arc<Policy> {
     }
 }
 
-fn reference(policy: &Policy, index: usize, statement: usize) -> StatementRef {
+pub(crate) fn reference(policy: &Policy, index: usize, statement: usize) -> StatementRef {
     StatementRef {
         policy: index,
         statement,
@@ -258,34 +259,30 @@ fn reference(policy: &Policy, index: usize, statement: usize) -> StatementRef {
     }
 }
 
-impl Layers<'_> {
-    fn no_allow(&self, layer: Layer, request: &Request<'_>) -> Denial {
-        let policies: Vec<&Policy> = match layer {
-            Layer::Scp { level } => self
-                .scps
-                .get(level)
-                .into_iter()
-                .flatten()
-                .map(Arc::as_ref)
-                .collect(),
-            Layer::Rcp { level } => self
-                .rcps
-                .get(level)
-                .into_iter()
-                .flatten()
-                .map(Arc::as_ref)
-                .collect(),
+impl<'a> Layers<'a> {
+    /// The policies of one layer.
+    pub(crate) fn policies(&self, layer: Layer) -> Vec<&'a Policy> {
+        let level = |levels: &'a [Vec<Arc<Policy>>], level: usize| {
+            let policies = levels.get(level).into_iter().flatten();
+            policies.map(Arc::as_ref).collect()
+        };
+        match layer {
+            Layer::Scp { level: number } => level(self.scps, number),
+            Layer::Rcp { level: number } => level(self.rcps, number),
             Layer::Resource => self.resource.into_iter().collect(),
             Layer::Boundary => self.boundary.into_iter().collect(),
             Layer::Session => self.session.into_iter().collect(),
             Layer::Identity => self.identity.iter().map(Arc::as_ref).collect(),
-        };
+        }
+    }
+
+    fn no_allow(&self, layer: Layer, request: &Request<'_>) -> Denial {
         let action = glob::fold(request.action);
         let mut misses = Vec::new();
-        for (index, policy) in policies.into_iter().enumerate() {
+        for (index, policy) in self.policies(layer).into_iter().enumerate() {
             for (number, statement) in policy.statements().iter().enumerate() {
                 if statement.effect() != Effect::Allow
-                    || statement.covers(request, &action).is_none()
+                    || statement.covers(request, &action, false).is_none()
                 {
                     continue;
                 }

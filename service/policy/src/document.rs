@@ -50,7 +50,7 @@ impl Policy {
         Self::from_node(&Node::parse(text)?)
     }
 
-    fn from_node(node: &Node) -> Result<Self, PolicyError> {
+    pub(crate) fn from_node(node: &Node) -> Result<Self, PolicyError> {
         let root = Element::root(node);
         let mut version = None;
         let mut id = None;
@@ -110,6 +110,10 @@ impl Policy {
     /// The document's name, which some services ask for.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    pub(crate) fn into_statements(self) -> Vec<Statement> {
+        self.statements
     }
 
     /// In the order of the document. Never empty.

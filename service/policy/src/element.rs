@@ -27,6 +27,19 @@ impl Node {
             .map_err(|error| PolicyError::new("", format!("this is not JSON: {error}")))
     }
 
+    /// The field of an object.
+    pub(crate) fn field(&self, name: &str) -> Option<&Node> {
+        match self {
+            Node::Object(fields) => {
+                let mut fields = fields.iter();
+                fields
+                    .find(|(field, _)| field == name)
+                    .map(|(_, node)| node)
+            }
+            _ => None,
+        }
+    }
+
     fn describe(&self) -> &'static str {
         match self {
             Node::Null => "null",

@@ -31,10 +31,20 @@ pub enum Verdict {
 impl Policy {
     /// What this document alone says about the request.
     pub fn evaluate(&self, request: &Request<'_>) -> Verdict {
-        let action = glob::fold(request.action);
+        self.evaluate_for(request, &glob::fold(request.action), false)
+    }
+
+    /// [`evaluate`](Self::evaluate) with the request's action folded. `bounded`: whether the principal has a permissions
+    /// boundary.
+    pub(crate) fn evaluate_for(
+        &self,
+        request: &Request<'_>,
+        action: &str,
+        bounded: bool,
+    ) -> Verdict {
         let mut verdict = Verdict::Silent;
         for (index, statement) in self.statements().iter().enumerate() {
-            let Some(covered) = statement.covers(request, &action) else {
+            let Some(covered) = statement.covers(request, action, bounded) else {
                 continue;
             };
             if statement.unmet(request.context).is_some() {

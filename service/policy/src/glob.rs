@@ -168,6 +168,15 @@ impl Glob {
         }
     }
 
+    pub(crate) fn symbols(&self) -> Vec<Symbol> {
+        self.pattern.symbols()
+    }
+
+    /// Whether both are the same but for case.
+    pub(crate) fn is_pattern_of(&self, other: &Glob) -> bool {
+        self.pattern == other.pattern
+    }
+
     /// The pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.source

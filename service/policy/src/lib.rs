@@ -3,25 +3,34 @@
 //! ```text
 //! text ─parse─▶ Policy ─evaluate(request)─▶ Verdict          one document alone
 //!                  └──── Layers ─decide(request)─▶ Decision  everything that has a say, in AWS's order
+//!                               └explain(request)▶ Explanation  the same, and what each statement had to do with it
 //! ```
 //!
 //! A [`Policy`] is compiled when it is parsed: action patterns are folded to lower case, wildcards and
 //! variables are taken apart, and numbers, dates and address ranges are read. So a document that
 //! parses cannot fail later, and evaluating it neither fails nor panics.
 //!
+//! [`lint`] finds what AWS would take and nobody can have meant, [`pack`] writes many statements as few and short ones, and
+//! [`catalogue`] knows IAM's actions and condition keys.
+//!
 //! What the language means is AWS's to say: the *IAM JSON policy reference* and *Policy evaluation logic*
 //! in the IAM User Guide. Where those leave room, the doc comment of the item concerned says what we took.
 
 mod arn;
+pub mod catalogue;
 mod condition;
 mod context;
+mod cover;
 mod decide;
 mod document;
 mod element;
 mod error;
 mod evaluate;
+mod explain;
 mod glob;
+pub mod lint;
 mod operand;
+pub mod pack;
 mod principal;
 mod session;
 mod statement;
@@ -34,6 +43,7 @@ pub use decide::{Decision, Denial, Layer, Layers, Miss, Reason, StatementRef, de
 pub use document::{Policy, Version};
 pub use error::PolicyError;
 pub use evaluate::{Request, Verdict};
+pub use explain::{Explanation, Fit, Gap, Trace, explain};
 pub use glob::Glob;
 pub use principal::{PrincipalElement, PrincipalKind, PrincipalType, PrincipalView, Reach};
 pub use session::allow_actions;

@@ -23,6 +23,36 @@ pub(crate) fn truth(text: &str) -> Option<bool> {
     }
 }
 
+/// The bytes that Base64 text stands for (RFC 4648, either alphabet; the padding may be missing).
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.trim_end_matches('=');
+    let padding = text.len() - digits.len();
+    if padding > 0 && (padding > 2 || !text.len().is_multiple_of(4)) {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    let (mut buffer, mut bits) = (0_u32, 0);
+    for digit in digits.bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        buffer = buffer << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((buffer >> bits & 0xff) as u8);
+            buffer &= (1 << bits) - 1;
+        }
+    }
+    // What is left over are the bits that fill up the last digit: none of them is set, and a digit alone holds no byte.
+    (bits < 6 && buffer == 0).then_some(bytes)
+}
+
 /// A moment: nanoseconds since 1970-01-01T00:00Z.
 pub(crate) type Moment = i128;
 

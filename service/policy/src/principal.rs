@@ -129,8 +129,7 @@ impl PrincipalElement {
     /// Whether the element speaks of `principal`, and how directly.
     ///
     /// `NotPrincipal` spares a principal only if its account, its role where it has one, and itself are all
-    /// listed: AWS may look at each of them in turn, and documents that all must stand there. (AWS also denies
-    /// everyone who has a permissions boundary, listed or not; this is not modelled.)
+    /// listed: AWS may look at each of them in turn, and documents that all must stand there.
     pub(crate) fn reach(&self, principal: &PrincipalView) -> Option<Reach> {
         if !self.inverted {
             return self
@@ -142,9 +141,11 @@ impl PrincipalElement {
             self.names()
                 .any(|(kind, name)| principal.named_by(kind, name) == Some(reach))
         };
+        // Whoever lists the account lists its root user.
+        let in_account = principal.account.is_some() && principal.kind != PrincipalKind::Root;
         let spared = self.is_everyone()
             || (listed(Reach::Itself)
-                && (principal.account.is_none() || listed(Reach::Account))
+                && (!in_account || listed(Reach::Account))
                 && (principal.issuer.is_none() || listed(Reach::Issuer)));
         (!spared).then_some(Reach::Itself)
     }

@@ -7,7 +7,7 @@ use crate::element::Element;
 use crate::evaluate::Request;
 use crate::glob::Glob;
 use crate::principal::{PrincipalElement, Reach};
-use crate::variables::{Reading, Template};
+use crate::variables::Template;
 use crate::{Context, PolicyError};
 
 /// What a statement does with the requests it covers.
@@ -77,7 +77,12 @@ impl Statement {
         let mut actions = None;
         let mut resources = None;
         let mut conditions = Vec::new();
-        for (name, element) in element.fields("a statement")? {
+        let fields = element.fields("a statement")?;
+        // AWS completes ARNs in policies of principals, not in those of resources.
+        let complete = !fields
+            .iter()
+            .any(|(name, _)| matches!(*name, "Principal" | "NotPrincipal"));
+        for (name, element) in fields {
             match name {
                 "Sid" => sid = Some(element.text()?.to_owned()),
                 "Effect" => {
@@ -102,12 +107,9 @@ impl Statement {
                 }
                 "Resource" | "NotResource" => {
                     once(&resources, &element, "Resource")?;
-                    let reading = Reading {
-                        wildcards: true,
-                        variables,
-                        ignore_case: false,
-                    };
-                    let templates = patterns(&element, |text| Template::compile(text, reading))?;
+                    let templates = patterns(&element, |text| {
+                        Template::compile_resource(text, variables, complete)
+                    })?;
                     resources = Some(select(templates, name == "NotResource"));
                 }
                 "Condition" => conditions = Condition::parse_all(&element, variables)?,
@@ -174,7 +176,13 @@ impl Statement {
 
     /// Whether the statement speaks of this request, conditions aside, and how directly it names the principal.
     /// `action` is the request's, folded.
-    pub(crate) fn covers(&self, request: &Request<'_>, action: &str) -> Option<Reach> {
+    /// `bounded`: whether the principal has a permissions boundary.
+    pub(crate) fn covers(
+        &self,
+        request: &Request<'_>,
+        action: &str,
+        bounded: bool,
+    ) -> Option<Reach> {
         if !self
             .actions
             .covers(|pattern| pattern.matches_folded(action))
@@ -189,7 +197,31 @@ impl Statement {
         }
         match &self.principal {
             None => Some(Reach::Itself),
+            // AWS documents that a deny with NotPrincipal spares nobody who has a permissions boundary.
+            Some(element) if bounded && element.is_inverted() && self.effect == Effect::Deny => {
+                Some(Reach::Itself)
+            }
             Some(element) => element.reach(request.principal),
+        }
+    }
+
+    /// Why the statement does not speak of this request, conditions aside: the name of the first element that does not
+    /// cover it.
+    pub(crate) fn other(&self, request: &Request<'_>, action: &str, bounded: bool) -> Option<&str> {
+        let pick = |inverted, plain, not| if inverted { not } else { plain };
+        let actions = &self.actions;
+        if !actions.covers(|pattern| pattern.matches_folded(action)) {
+            return Some(pick(actions.is_inverted(), "Action", "NotAction"));
+        }
+        if let Some(resources) = &self.resources
+            && !resources.covers(|resource| resource.matches(request.resource, request.context))
+        {
+            return Some(pick(resources.is_inverted(), "Resource", "NotResource"));
+        }
+        let inverted = self.principal.as_ref().is_some_and(|p| p.is_inverted());
+        match self.covers(request, action, bounded) {
+            Some(_) => None,
+            None => Some(pick(inverted, "Principal", "NotPrincipal")),
         }
     }
 

@@ -53,6 +53,10 @@ impl Policy {
     pub fn problems(&self, kind: Kind) -> Vec<PolicyError> {
         let mut problems = Vec::new();
         let mut sids = BTreeSet::new();
+        if self.id().is_some() && matches!(kind, Kind::Identity | Kind::Session | Kind::Boundary) {
+            let problem = format!("{} has no Id: leave this out", kind.describe());
+            problems.push(PolicyError::new("/Id", problem));
+        }
         for (index, statement) in self.statements().iter().enumerate() {
             let mut check = Check {
                 statement,
@@ -65,6 +69,7 @@ impl Policy {
             check.principal();
             check.actions();
             check.resources();
+            check.conditions();
         }
         problems
     }
@@ -231,10 +236,39 @@ impl<'s> Check<'s, '_> {
         if kind == Kind::Resource {
             return;
         }
+        // AWS completes ARNs of fewer than six parts in policies of identities and in no others.
+        let completes = matches!(kind, Kind::Identity | Kind::Boundary);
         for resource in resources.patterns() {
             let text = resource.as_str();
             if text != "*" && !text.starts_with("arn:") {
                 self.problem(name, format!("`{text}` is no ARN: write one such as `arn:aws:s3:::bucket/*`, or `*` for all"));
+            } else if text != "*"
+                && !completes
+                && !text.ends_with('*')
+                && text.splitn(6, ':').count() < 6
+            {
+                self.problem(name, format!("`{text}` has fewer than the six parts of an ARN: write `{text}:*` for all that begin so"));
+            }
+        }
+    }
+
+    /// Names of condition keys ignore case, so two of them can be one.
+    fn conditions(&mut self) {
+        let conditions = self.statement.conditions();
+        for (index, condition) in conditions.iter().enumerate() {
+            let earlier = conditions.get(..index).unwrap_or_default().iter();
+            let same = earlier
+                .filter(|earlier| earlier.operator() == condition.operator())
+                .find(|earlier| earlier.key().eq_ignore_ascii_case(condition.key()));
+            if let Some(same) = same {
+                let key = condition.key().replace('~', "~0").replace('/', "~1");
+                self.problem(
+                    &format!("Condition/{}/{key}", condition.operator()),
+                    format!(
+                        "this is the same key as `{}`: write its values in one list",
+                        same.key()
+                    ),
+                );
             }
         }
     }

@@ -3,16 +3,19 @@
 //!
 //! AWS replaces them in `Resource` and in the values of string and ARN conditions, and only in documents of
 //! version 2012-10-17 (*IAM policy elements: Variables and tags*). What a variable brings in is text:
-//! a `*` in a user's name is no wildcard. A variable without a value makes its pattern match nothing at all.
+//! a `*` in a user's name is no wildcard. A variable without a value makes its pattern match nothing at all; an empty
+//! string is no value.
 
-use crate::Context;
 use crate::glob::{self, Pattern, Symbol};
+use crate::{Context, arn};
 
 /// A string of a policy that may hold wildcards and variables.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     source: String,
     ignore_case: bool,
+    /// Whether wildcards must be held to the parts of an ARN that they stand in ([`arn::fits_resource`]).
+    confined: bool,
     text: Text,
 }
 
@@ -87,8 +90,60 @@ impl Template {
         Ok(Template {
             source: source.to_owned(),
             ignore_case: reading.ignore_case,
+            confined: false,
             text,
         })
+    }
+
+    /// Reads a value of `Resource` or `NotResource`. `complete`: whether an ARN of fewer than six parts stands for all that
+    /// begin so, as it does in policies of principals.
+    pub(crate) fn compile_resource(
+        source: &str,
+        variables: bool,
+        complete: bool,
+    ) -> Result<Self, String> {
+        let reading = Reading {
+            wildcards: true,
+            variables,
+            ignore_case: false,
+        };
+        let mut parts = parts(source, reading)?;
+        if complete && source.starts_with("arn:") {
+            let (mut colons, mut last) = (0, None);
+            for part in &parts {
+                match part {
+                    Part::Symbols(run) => {
+                        colons += arn::colons(run);
+                        last = run.last().copied().or(last);
+                    }
+                    Part::Variable { .. } => last = None,
+                }
+            }
+            if last != Some(Symbol::Any) {
+                let missing = (arn::PARTS - 1).saturating_sub(colons);
+                parts.push(Part::Symbols(
+                    [Symbol::Byte(b':'), Symbol::Any].repeat(missing),
+                ));
+            }
+        }
+        let text = match fixed(&parts) {
+            Some(symbols) => Text::Fixed(Pattern::new(&symbols)),
+            None => Text::Varying(parts),
+        };
+        let confined = match &text {
+            Text::Fixed(pattern) => arn::is_confined(&pattern.symbols()),
+            Text::Varying(_) => true,
+        };
+        Ok(Template {
+            source: source.to_owned(),
+            ignore_case: false,
+            confined,
+            text,
+        })
+    }
+
+    pub(crate) fn is_confined(&self) -> bool {
+        self.confined
     }
 
     /// The string as it was written.
@@ -106,11 +161,14 @@ impl Template {
     }
 
     fn fits(&self, text: &str, context: &Context) -> bool {
+        let held = |symbols: &[Symbol]| !self.confined || arn::fits_resource(symbols, text);
         match &self.text {
-            Text::Fixed(pattern) => pattern.matches(text),
+            Text::Fixed(pattern) => {
+                pattern.matches(text) && (!self.confined || held(&pattern.symbols()))
+            }
             Text::Varying(_) => self
                 .resolve(context)
-                .is_some_and(|symbols| Pattern::new(&symbols).matches(text)),
+                .is_some_and(|symbols| Pattern::new(&symbols).matches(text) && held(&symbols)),
         }
     }
 
@@ -133,7 +191,10 @@ impl Template {
             match part {
                 Part::Symbols(run) => symbols.extend_from_slice(run),
                 Part::Variable { key, default } => {
-                    let value = context.single(key).or(default.as_deref())?;
+                    let value = context
+                        .single(key)
+                        .filter(|value| !value.is_empty())
+                        .or(default.as_deref())?;
                     if self.ignore_case {
                         symbols.extend(glob::literal(&glob::fold(value)));
                     } else {
@@ -144,6 +205,18 @@ impl Template {
         }
         Some(symbols)
     }
+}
+
+/// The symbols, if no part is a variable.
+fn fixed(parts: &[Part]) -> Option<Vec<Symbol>> {
+    let mut symbols = Vec::new();
+    for part in parts {
+        match part {
+            Part::Symbols(run) => symbols.extend_from_slice(run),
+            Part::Variable { .. } => return None,
+        }
+    }
+    Some(symbols)
 }
 
 enum Reference {

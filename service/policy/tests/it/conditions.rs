@@ -191,6 +191,27 @@ fn numbers_dates_truths() {
             &[("k", "QmluYXJ6")],
             false,
         ),
+        // The same bytes, written otherwise.
+        (
+            r#"{"BinaryEquals":{"k":"+/+/QQ=="}}"#,
+            &[("k", "-_-_QQ")],
+            true,
+        ),
+        (
+            r#"{"BinaryEquals":{"k":"QQ=="}}"#,
+            &[("k", "no Base64")],
+            false,
+        ),
+        (
+            r#"{"Bool":{"k":"${aws:MultiFactorAuthPresent}"}}"#,
+            &[("k", "TRUE"), ("aws:MultiFactorAuthPresent", "true")],
+            true,
+        ),
+        (
+            r#"{"Bool":{"k":"${aws:MultiFactorAuthPresent}"}}"#,
+            &[("k", "yes"), ("aws:MultiFactorAuthPresent", "yes")],
+            false,
+        ),
         (r#"{"Null":{"k":"true"}}"#, &[], true),
         (r#"{"Null":{"k":"true"}}"#, &[("k", "a")], false),
         (r#"{"Null":{"k":false}}"#, &[("k", "a")], true),

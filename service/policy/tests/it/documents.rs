@@ -204,6 +204,11 @@ fn every_error_says_where_and_what_to_write() {
             "a date",
         ),
         (
+            condition(r#"{"BinaryEquals":{"k":"QR=="}}"#),
+            "/Statement/0/Condition/BinaryEquals/k",
+            "Base64",
+        ),
+        (
             condition(r#"{"IpAddress":{"k":"10.0.0.0/33"}}"#),
             "/Statement/0/Condition/IpAddress/k",
             "an address range",
@@ -243,6 +248,22 @@ fn each_kind_has_its_rules() {
             &[],
         ),
         (r#"{"Effect":"Deny","Action":"s3:*"}"#, &[]),
+        (
+            r#"{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3"}"#,
+            &[Identity, Boundary],
+        ),
+        (
+            r#"{"Effect":"Deny","Action":"s3:*","Resource":"arn:aws:s3:*"}"#,
+            &[Identity, Boundary, Session, ServiceControl],
+        ),
+        (
+            r#"{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:ViaAWSService":"true","AWS:viaawsservice":"false"}}}"#,
+            &[],
+        ),
+        (
+            r#"{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:ViaAWSService":"true"},"BoolIfExists":{"AWS:viaawsservice":"false"}}}"#,
+            &[Identity, Boundary, Session, ServiceControl],
+        ),
         (
             r#"{"Sid":"a b","Effect":"Deny","Action":"s3:*","Resource":"*"}"#,
             &[],
@@ -313,6 +334,25 @@ fn sids_stand_once_in_a_document() {
         .validate(Kind::Identity)
         .unwrap_err();
     assert_eq!(error.pointer, "/Statement/1/Sid");
+}
+
+#[test]
+fn identity_policies_have_no_id() {
+    let document = r#"{"Id":"x","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let policy = Policy::parse(document).unwrap();
+    for (kind, refused) in [
+        (Kind::Identity, true),
+        (Kind::Boundary, true),
+        (Kind::Session, true),
+        (Kind::ServiceControl, false),
+    ] {
+        let problems = policy.problems(kind);
+        assert_eq!(
+            problems.iter().any(|problem| problem.pointer == "/Id"),
+            refused,
+            "{kind:?}"
+        );
+    }
 }
 
 #[test]

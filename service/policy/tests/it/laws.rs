@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
+use landfall_policy::lint::{Limits, lint};
+use landfall_policy::pack::{Source, pack};
 use landfall_policy::{
     Context, Decision, Glob, Kind, Layers, Policy, PrincipalView, Request, Verdict, allow_actions,
-    decide,
+    decide, explain,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Texts that fit a regular expression. Read once; a bare string would be read again for every case.
-fn text(pattern: &str) -> BoxedStrategy<String> {
+pub(crate) fn text(pattern: &str) -> BoxedStrategy<String> {
     prop::string::string_regex(pattern).unwrap().boxed()
 }
 
@@ -77,7 +79,7 @@ fn condition() -> BoxedStrategy<Value> {
         .boxed()
 }
 
-fn statement(with_principal: bool) -> BoxedStrategy<Value> {
+pub(crate) fn statement(with_principal: bool) -> BoxedStrategy<Value> {
     (
         any::<[bool; 5]>(),
         one_or_many(action()),
@@ -116,7 +118,7 @@ fn statement(with_principal: bool) -> BoxedStrategy<Value> {
         .boxed()
 }
 
-fn document(with_principal: bool) -> BoxedStrategy<String> {
+pub(crate) fn document(with_principal: bool) -> BoxedStrategy<String> {
     (
         prop::collection::vec(statement(with_principal), 1..5),
         prop::option::of(prop_oneof![Just("2012-10-17"), Just("2008-10-17")]),
@@ -165,7 +167,7 @@ fn context() -> BoxedStrategy<Context> {
         .boxed()
 }
 
-fn asked() -> BoxedStrategy<(PrincipalView, String, String, Context)> {
+pub(crate) fn asked() -> BoxedStrategy<(PrincipalView, String, String, Context)> {
     (
         who(),
         text("(s3|iam):(Get|Put){1,2}"),
@@ -210,6 +212,36 @@ proptest! {
                     let _ = policy.validate(kind);
                 }
             }
+        }
+    }
+
+    /// A policy that was right until somebody changed a few characters: nothing that takes it panics.
+    #[test]
+    fn a_broken_document_is_read_or_refused(
+        text in document(true),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0..8_usize, text("(.{0,3}|[\\[\\]{}\",:*?$]{0,3}|\\$\\{[a-z:]{0,4}\\}?)")), 1..5),
+        (principal, action, resource, context) in asked(),
+    ) {
+        let mut text = text;
+        for (at, length, piece) in changes {
+            let bounds: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            let from = at.index(bounds.len());
+            let to = (from + length).min(bounds.len() - 1);
+            text.replace_range(bounds[from]..bounds[to], &piece);
+        }
+        let Ok(policy) = Policy::parse(&text) else {
+            return Ok(());
+        };
+        for kind in [Kind::Identity, Kind::Resource, Kind::Trust, Kind::ServiceControl, Kind::ResourceControl, Kind::Session, Kind::Boundary] {
+            prop_assert!(policy.problems(kind).iter().all(|problem| !problem.to_string().is_empty()));
+            prop_assert!(lint(&text, kind, Limits::OLDER).is_ok());
+        }
+        let request = Request { principal: &principal, action: &action, resource: &resource, context: &context };
+        let layers = Layers { resource: Some(&policy), boundary: Some(&policy), ..Layers::default() };
+        prop_assert_eq!(explain(&layers, &request).decision, decide(&layers, &request));
+        if let Ok(packed) = pack(&[Source { name: "a".to_owned(), policy: policy.clone() }], Limits::default()) {
+            let denies = |policy: &Policy| matches!(policy.evaluate(&request), Verdict::Deny { .. });
+            prop_assert_eq!(packed.policies.iter().any(|packed| denies(&packed.policy)), denies(&policy));
         }
     }
 

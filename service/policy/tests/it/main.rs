@@ -5,8 +5,14 @@
 mod conditions;
 mod documents;
 mod examples;
+mod explain;
 mod laws;
+mod lint;
+mod lint_statements;
+mod null_values;
+mod pack;
 mod precedence;
 mod principals;
+mod resources;
 mod scp;
 mod variables;

@@ -142,6 +142,23 @@ fn a_deny_for_all_others_spares_only_who_is_listed_in_full() {
             "{spared:?}"
         );
     }
+    // The account is its root user.
+    for (spared, expected) in [
+        (ACCOUNT, true),
+        ("arn:aws:iam::111122223333:root", true),
+        (ROLE, false),
+    ] {
+        let document = format!(
+            r#"{{"Statement":{{"Effect":"Deny","NotPrincipal":{{"AWS":"{spared}"}},"Action":"*","Resource":"*"}}}}"#
+        );
+        let resource = Policy::parse(&document).unwrap();
+        let layers = Layers {
+            resource: Some(&resource),
+            ..Layers::default()
+        };
+        let root = PrincipalView::root(ACCOUNT);
+        assert_eq!(ask(&layers, &root).is_allowed(), expected, "{spared}");
+    }
 }
 
 #[test]
@@ -165,5 +182,60 @@ fn of_several_grants_the_most_direct_counts() {
             ..Layers::default()
         };
         assert_eq!(ask(&layers, &user()), Decision::Allowed, "{statements}");
+    }
+}
+
+/// "The NotPrincipal element with a Deny effect will always deny any IAM principal that has a permissions boundary."
+#[test]
+fn a_deny_for_all_others_spares_nobody_with_a_boundary() {
+    let identity = [allow()];
+    let listed = format!(r#"["{SESSION}","{ROLE}","{ACCOUNT}"]"#);
+    let document = |effect: &str, rest: &str| {
+        Policy::parse(&format!(
+            r#"{{"Statement":{{"Effect":"{effect}","NotPrincipal":{{"AWS":{listed}}},"Action":"{rest}","Resource":"*"}}}}"#
+        ))
+        .unwrap()
+    };
+    let wide = allow();
+    for (resource, boundary, expected) in [
+        (document("Deny", "s3:*"), None, true),
+        (document("Deny", "s3:*"), Some(&*wide), false),
+        (document("Deny", "ec2:*"), Some(&*wide), true),
+        (document("Allow", "s3:*"), Some(&*wide), true),
+    ] {
+        let layers = Layers {
+            identity: &identity,
+            resource: Some(&resource),
+            boundary,
+            ..Layers::default()
+        };
+        assert_eq!(
+            ask(&layers, &session()).is_allowed(),
+            expected,
+            "{resource} {boundary:?}"
+        );
+    }
+}
+
+#[test]
+fn user_ids_are_those_that_aws_documents() {
+    let federated =
+        PrincipalView::from_arn("arn:aws:sts::111122223333:federated-user/bob").unwrap();
+    for (principal, expected) in [
+        (PrincipalView::root(ACCOUNT), Some(ACCOUNT)),
+        (federated, Some("111122223333:bob")),
+        (PrincipalView::anonymous(), Some("anonymous")),
+        (session(), None),
+        (
+            session().with_unique_id("AROAEXAMPLEEXAMPLE:job"),
+            Some("AROAEXAMPLEEXAMPLE:job"),
+        ),
+    ] {
+        let context = Context::of(&principal);
+        assert_eq!(
+            context.get("aws:userid").first().map(String::as_str),
+            expected,
+            "{principal:?}"
+        );
     }
 }
