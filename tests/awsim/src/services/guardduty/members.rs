@@ -115,7 +115,7 @@ fn reason(why: Refusal) -> &'static str {
         Refusal::DesignationInProgress => {
             "another request to enable a delegated administrator is in progress"
         }
-        Refusal::OtherAdministrator => {
+        Refusal::OtherAdministrator(_) => {
             "another account is already enabled as GuardDuty delegated administrator for the organization"
         }
         Refusal::AlreadyAdministrator => {

@@ -29,7 +29,7 @@ mod state;
 
 pub(crate) use batch::{each, ids};
 pub(crate) use members::{Joining, Member, Standing, Way};
-pub(crate) use organization::{Auto, administered, managing, settle};
+pub(crate) use organization::{Auto, administered, enable_admin, managing, settle};
 pub(crate) use refusal::Refusal;
 pub(crate) use state::{Account, State};
 

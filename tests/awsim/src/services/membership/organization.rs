@@ -41,7 +41,7 @@ impl Organization {
     }
 }
 
-pub(super) fn enable_admin<S: Service>(world: &mut World, call: &Call<'_>) -> Answer {
+pub(crate) fn enable_admin<S: Service>(world: &mut World, call: &Call<'_>) -> Answer {
     managing::<S>(call)?;
     let account = nominee::<S>(world, call).map_err(|why| S::refusal(call, why))?;
     world
@@ -80,7 +80,7 @@ fn nominee<S: Service>(world: &mut World, call: &Call<'_>) -> Result<AccountId, 
     }
     for (region, organization) in &state.organizations {
         if organization.administrator != account {
-            return Err(Refusal::OtherAdministrator);
+            return Err(Refusal::OtherAdministrator(organization.administrator));
         }
         if *region == call.region {
             return Err(Refusal::AlreadyAdministrator);

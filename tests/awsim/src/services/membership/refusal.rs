@@ -1,3 +1,5 @@
+use crate::call::AccountId;
+
 /// Why a call is refused, or one account of a batch call.
 #[derive(Clone, Copy)]
 pub(crate) enum Refusal {
@@ -8,7 +10,7 @@ pub(crate) enum Refusal {
     /// The first designation in another Region has not been spread yet.
     DesignationInProgress,
     /// The organization's administrator is this other account, perhaps in another Region.
-    OtherAdministrator,
+    OtherAdministrator(AccountId),
     /// `AdminAccountId` is the organization's administrator already.
     AlreadyAdministrator,
     /// `AdminAccountId` is not the organization's administrator.

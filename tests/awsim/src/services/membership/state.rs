@@ -104,11 +104,24 @@ impl State {
             invitation.standing = standing;
         }
     }
+
+    /// Forgets how the account stands to others, but not how others stand to it.
+    pub(crate) fn forget(&mut self, region: Region, account: AccountId) {
+        self.accounts.remove(&(account, region));
+    }
 }
 
 impl Account {
     /// Whether the account has invited or enabled members, so that it has to be their administrator.
     pub(crate) fn is_held(&self) -> bool {
         self.members.values().any(Member::holds_administrator)
+    }
+
+    pub(crate) fn enabled_members(&self) -> impl Iterator<Item = AccountId> {
+        let enabled = |(_, member): &(&AccountId, &Member)| member.standing == Standing::Enabled;
+        self.members
+            .iter()
+            .filter(enabled)
+            .map(|(account, _)| *account)
     }
 }
