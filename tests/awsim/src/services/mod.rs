@@ -14,6 +14,7 @@ pub mod ec2;
 pub mod events;
 pub mod guardduty;
 pub mod iam;
+mod membership;
 pub mod organizations;
 pub mod s3;
 pub mod s3control;

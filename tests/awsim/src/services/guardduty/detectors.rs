@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::features::Features;
-use super::{Account, SERVICE_PRINCIPAL, owner, paging, rejected, time};
+use super::{SERVICE_PRINCIPAL, owner, paging, rejected, time};
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::world::World;
 
@@ -63,9 +63,10 @@ pub(super) fn ensure(
     features: Features,
     now: Timestamp,
 ) {
-    if world.guardduty.account(region, account).detector.is_none() {
+    if world.guardduty.detector(region, account).is_none() {
         let detector = Detector::new(world.random_hex(32), features, now);
-        world.guardduty.account(region, account).detector = Some(detector);
+        let detectors = &mut world.guardduty.detectors;
+        detectors.insert((account, region), detector);
         world
             .iam
             .ensure_service_linked_role(account, SERVICE_PRINCIPAL, now);
@@ -73,12 +74,8 @@ pub(super) fn ensure(
 }
 
 pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
-    if world
-        .guardduty
-        .account(call.region, call.account())
-        .detector
-        .is_some()
-    {
+    let own = (call.account(), call.region);
+    if world.guardduty.detectors.contains_key(&own) {
         return Err(rejected(
             "a detector already exists for the current account",
         ));
@@ -92,10 +89,7 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
     }
     add_tags(&mut detector.tags, &call.input);
     let id = detector.id.clone();
-    world
-        .guardduty
-        .account(call.region, call.account())
-        .detector = Some(detector);
+    world.guardduty.detectors.insert(own, detector);
     world
         .iam
         .ensure_service_linked_role(call.account(), SERVICE_PRINCIPAL, call.now);
@@ -104,21 +98,20 @@ pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
 
 /// A member publishes its findings as often as its administrator does.
 pub(super) fn get(world: &mut World, call: &Call<'_>) -> Answer {
-    let account = owner(world, call)?;
-    let administrator = account.administrator;
-    let mut answer = detector(account).describe(call.account());
-    let regional = world.guardduty.region(call.region);
-    if let Some(theirs) = administrator.and_then(|account| regional.detector_mut(account)) {
+    let mut answer = owner(world, call)?.describe(call.account());
+    let state = &world.guardduty;
+    let administrator = state
+        .membership
+        .administrator_of_caller(call)
+        .and_then(|administrator| state.detector(call.region, administrator));
+    if let Some(theirs) = administrator {
         answer["FindingPublishingFrequency"] = json!(theirs.publishing);
     }
     Ok(answer)
 }
 
 pub(super) fn list(world: &mut World, call: &Call<'_>) -> Answer {
-    let detector = &world
-        .guardduty
-        .account(call.region, call.account())
-        .detector;
+    let detector = world.guardduty.detector(call.region, call.account());
     let ids = detector.iter().map(|detector| json!(detector.id)).collect();
     paging("DetectorIds").page(call, ids).map(Value::Object)
 }
@@ -126,14 +119,13 @@ pub(super) fn list(world: &mut World, call: &Call<'_>) -> Answer {
 /// Merges: features that the call does not name keep their setting. What a member's detector does is for its
 /// administrator to say (GuardDuty user guide, "multiple-account environments").
 pub(super) fn update(world: &mut World, call: &Call<'_>) -> Answer {
-    let account = owner(world, call)?;
-    let is_member = account.administrator.is_some();
-    let detector = detector_mut(account);
+    let administrator = world.guardduty.membership.administrator_of_caller(call);
+    let detector = owner(world, call)?;
     let switches = call
         .flag("Enable")
         .is_some_and(|enable| enable != detector.enabled);
     let changes = ["Features", "DataSources", "FindingPublishingFrequency"];
-    if is_member
+    if administrator.is_some()
         && (switches
             || changes
                 .iter()
@@ -153,24 +145,19 @@ pub(super) fn update(world: &mut World, call: &Call<'_>) -> Answer {
 }
 
 pub(super) fn delete(world: &mut World, call: &Call<'_>) -> Answer {
-    let is_admin = world
-        .guardduty
-        .region(call.region)
-        .is_organization_admin(call.account());
-    let account = owner(world, call)?;
-    let reason = if account
-        .members
-        .values()
-        .any(super::members::Member::holds_administrator)
-    {
+    owner(world, call)?;
+    let state = &mut world.guardduty;
+    let admin = state.membership.organization_admin(call.region);
+    let account = state.membership.account(call.region, call.account());
+    let reason = if account.is_held() {
         "the current account cannot delete detector while it has invited or associated members"
-    } else if is_admin {
+    } else if admin == Some(call.account()) {
         "the current account cannot delete detector while it is the delegated administrator of its organization"
     } else if account.administrator.is_some() {
         "the current account cannot delete detector while it is associated with an administrator account"
     } else {
-        account.detector = None;
         account.members.clear();
+        state.detectors.remove(&(call.account(), call.region));
         return Ok(json!({}));
     };
     Err(rejected(reason))
@@ -196,36 +183,20 @@ pub(super) fn tags(world: &mut World, call: &Call<'_>) -> Answer {
 
 /// The caller's detector, once the call names it by ARN.
 fn tagged<'w>(world: &'w mut World, call: &Call<'_>) -> Result<&'w mut Detector, AwsError> {
-    let account = world.guardduty.account(call.region, call.account());
     let prefix = format!(
         "arn:aws:guardduty:{}:{}:detector/",
         call.region,
         call.account()
     );
     let id = call.required("ResourceArn").strip_prefix(&prefix);
-    let detector = account
-        .detector
-        .as_mut()
-        .filter(|detector| Some(detector.id.as_str()) == id);
-    detector.ok_or_else(|| rejected("the resource ARN does not belong to the current account"))
+    let detector = world.guardduty.detector_mut(call.region, call.account());
+    detector
+        .filter(|detector| Some(detector.id.as_str()) == id)
+        .ok_or_else(|| rejected("the resource ARN does not belong to the current account"))
 }
 
 fn add_tags(tags: &mut BTreeMap<String, String>, input: &Value) {
     for (key, value) in input["Tags"].as_object().into_iter().flatten() {
         tags.insert(key.clone(), value.as_str().unwrap_or_default().to_owned());
     }
-}
-
-fn detector(owner: &Account) -> &Detector {
-    owner
-        .detector
-        .as_ref()
-        .expect("`owner` only returns accounts with a detector")
-}
-
-fn detector_mut(owner: &mut Account) -> &mut Detector {
-    owner
-        .detector
-        .as_mut()
-        .expect("`owner` only returns accounts with a detector")
 }

@@ -3,8 +3,6 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::Regional;
-use super::members::{Standing, part};
 use crate::call::AccountId;
 use crate::world::World;
 
@@ -23,53 +21,37 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
     let account: AccountId = text("account")?
         .parse()
         .map_err(|()| "`account` is not an account id".to_owned())?;
-    let regional = world
-        .guardduty
-        .regions
-        .get_mut(text("region")?)
+    let name = text("region")?;
+    let state = &mut world.guardduty;
+    let mut regions = state.detectors.keys().map(|(_, region)| *region);
+    let region = regions
+        .find(|region| *region == name)
         .ok_or("GuardDuty is not on in this Region")?;
+    let no_detector = "the account has no detector in this Region";
     match text("action")? {
         "delete_detector" => {
-            disassociate(regional, account, now);
-            let detector = regional
-                .accounts
-                .get_mut(&account)
-                .and_then(|there| there.detector.take());
-            detector.ok_or("the account has no detector in this Region")?;
+            state.membership.disassociate(region, account, now);
+            let detector = state.detectors.remove(&(account, region));
+            detector.ok_or(no_detector)?;
         }
         "suspend_detector" => {
-            let detector = regional
-                .detector_mut(account)
-                .ok_or("the account has no detector in this Region")?;
+            let detector = state.detector_mut(region, account).ok_or(no_detector)?;
             detector.enabled = false;
             detector.updated_at = now;
         }
         "disable_feature" => {
             let feature = text("feature")?;
-            let detector = regional
-                .detector_mut(account)
-                .ok_or("the account has no detector in this Region")?;
+            let detector = state.detector_mut(region, account).ok_or(no_detector)?;
             if !detector.features.disable(feature, now) {
                 return Err(format!("GuardDuty has no feature `{feature}`"));
             }
         }
         "disassociate_member" => {
-            if !disassociate(regional, account, now) {
+            if !state.membership.disassociate(region, account, now) {
                 return Err("the account is not a member in this Region".to_owned());
             }
         }
         action => return Err(format!("GuardDuty has no action `{action}`")),
     }
     Ok(Value::Null)
-}
-
-fn disassociate(regional: &mut Regional, account: AccountId, now: Timestamp) -> bool {
-    let administrator = regional
-        .accounts
-        .get(&account)
-        .and_then(|there| there.administrator);
-    if let Some(administrator) = administrator {
-        part(regional, administrator, account, Standing::Removed, now);
-    }
-    administrator.is_some()
 }

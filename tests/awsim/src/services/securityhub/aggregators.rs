@@ -1,9 +1,12 @@
 //! The finding aggregator: which Regions' findings show up in the home Region too.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{access_denied, invalid_input, not_found, paging, subscriber};
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
+use crate::regions;
 use crate::world::World;
 
 pub(super) struct Aggregator {
@@ -128,7 +131,8 @@ pub(super) fn delete(world: &mut World, call: &Call<'_>) -> Answer {
 
 /// A member's findings are aggregated by its administrator, not by itself.
 fn configurable(world: &mut World, call: &Call<'_>) -> Result<(), AwsError> {
-    match subscriber(world, call)?.administrator {
+    subscriber(world, call)?;
+    match world.securityhub.membership.administrator_of_caller(call) {
         Some(_) => Err(access_denied(
             "A member account cannot configure finding aggregation",
         )),
@@ -180,15 +184,9 @@ fn at_home<'w>(world: &'w mut World, call: &Call<'_>) -> Result<&'w mut Aggregat
 }
 
 /// The Regions whose findings the account sees in `home`.
-pub(super) fn visible_regions(world: &World, account: AccountId, home: Region) -> Vec<Region> {
+pub(super) fn visible_regions(world: &World, account: AccountId, home: Region) -> BTreeSet<Region> {
     let aggregator = world.securityhub.aggregators.get(&account);
     let linked =
-        |region: &&Region| **region == home || aggregator.is_some_and(|it| it.links(home, region));
-    world
-        .securityhub
-        .regions
-        .keys()
-        .filter(linked)
-        .copied()
-        .collect()
+        |region: &Region| *region == home || aggregator.is_some_and(|it| it.links(home, region));
+    regions::all().filter(linked).collect()
 }

@@ -7,8 +7,6 @@ use serde_json::{Map, Value, json};
 
 use super::aggregators::visible_regions;
 use super::filters::{Filter, compare};
-use super::hub::own;
-use super::members::Standing;
 use super::{access_denied, invalid_input, paging, subscriber, time};
 use crate::call::{AccountId, Answer, AwsError, Call};
 use crate::world::World;
@@ -38,7 +36,7 @@ pub(super) fn import(world: &mut World, call: &Call<'_>) -> Answer {
             )));
         }
     }
-    let findings = &mut own(subscriber(world, call)?).findings;
+    let findings = &mut subscriber(world, call)?.findings;
     let (mut imported, mut failed) = (0, Vec::new());
     for finding in call.list("Findings") {
         let id = finding["Id"].as_str().unwrap_or_default();
@@ -135,13 +133,10 @@ fn severity(given: Option<&Value>) -> Option<Value> {
 
 /// The caller's findings and its enabled members', of this Region and of those linked to it.
 pub(super) fn get(world: &mut World, call: &Call<'_>) -> Answer {
-    let members = &subscriber(world, call)?.members;
-    let enabled = members
-        .iter()
-        .filter(|(_, member)| member.standing == Standing::Enabled);
-    let accounts: Vec<AccountId> = std::iter::once(call.account())
-        .chain(enabled.map(|(account, _)| *account))
-        .collect();
+    subscriber(world, call)?;
+    let state = &mut world.securityhub.membership;
+    let members = state.account(call.region, call.account()).enabled_members();
+    let accounts: Vec<AccountId> = std::iter::once(call.account()).chain(members).collect();
     let filters = call
         .input
         .get("Filters")

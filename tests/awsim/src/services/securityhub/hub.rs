@@ -6,11 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::findings::Findings;
-use super::members::Standing;
 use super::standards::{self, Subscriptions};
 use super::{
-    Account, SERVICE_PRINCIPAL, access_denied, conflict, invalid_input, not_found, not_subscribed,
-    subscriber, time,
+    SERVICE_PRINCIPAL, access_denied, conflict, invalid_input, not_found, subscriber, time,
 };
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::world::World;
@@ -56,7 +54,7 @@ pub(super) fn ensure(
         if default_standards {
             hub.subscriptions = standards::default(world, region, account, now);
         }
-        world.securityhub.account(region, account).hub = Some(hub);
+        world.securityhub.hubs.insert((account, region), hub);
         world
             .iam
             .ensure_service_linked_role(account, SERVICE_PRINCIPAL, now);
@@ -75,7 +73,7 @@ pub(super) fn enable(world: &mut World, call: &Call<'_>) -> Answer {
         default_standards,
         call.now,
     );
-    let hub = own(subscriber(world, call)?);
+    let hub = subscriber(world, call)?;
     if let Some(generator) = call.text("ControlFindingGenerator") {
         generator.clone_into(&mut hub.generator);
     }
@@ -85,38 +83,34 @@ pub(super) fn enable(world: &mut World, call: &Call<'_>) -> Answer {
 
 pub(super) fn describe(world: &mut World, call: &Call<'_>) -> Answer {
     let arn = arn(call.region, call.account());
-    let account = subscriber(world, call)?;
+    let hub = subscriber(world, call)?;
     if call.text("HubArn").is_some_and(|wanted| wanted != arn) {
         return Err(not_found("Hub not found"));
     }
-    let administrator = account.administrator;
-    let mut answer = {
-        let hub = own(account);
-        json!({
-            "HubArn": arn,
-            "SubscribedAt": time(hub.subscribed_at),
-            "AutoEnableControls": hub.auto_enable_controls,
-            "ControlFindingGenerator": hub.generator,
-        })
-    };
+    let mut answer = json!({
+        "HubArn": arn,
+        "SubscribedAt": time(hub.subscribed_at),
+        "AutoEnableControls": hub.auto_enable_controls,
+        "ControlFindingGenerator": hub.generator,
+    });
     // A member generates its findings as its administrator does.
-    if let Some(hub) =
-        administrator.and_then(|administrator| world.securityhub.hub(call.region, administrator))
-    {
+    let state = &world.securityhub;
+    let administrator = state.membership.administrator_of_caller(call);
+    if let Some(hub) = administrator.and_then(|account| state.hub(call.region, account)) {
         answer["ControlFindingGenerator"] = json!(hub.generator);
     }
     Ok(answer)
 }
 
 pub(super) fn update(world: &mut World, call: &Call<'_>) -> Answer {
-    let account = subscriber(world, call)?;
+    let administrator = world.securityhub.membership.administrator_of_caller(call);
+    let hub = subscriber(world, call)?;
     let generator = call.text("ControlFindingGenerator");
-    if generator.is_some() && account.administrator.is_some() {
+    if generator.is_some() && administrator.is_some() {
         return Err(access_denied(
             "Only the administrator account can change ControlFindingGenerator",
         ));
     }
-    let hub = own(account);
     hub.auto_enable_controls = call
         .flag("AutoEnableControls")
         .unwrap_or(hub.auto_enable_controls);
@@ -128,26 +122,18 @@ pub(super) fn update(world: &mut World, call: &Call<'_>) -> Answer {
 
 /// Refused to administrators and to members: both must part first (user guide, "Disabling Security Hub CSPM").
 pub(super) fn disable(world: &mut World, call: &Call<'_>) -> Answer {
-    if world.securityhub.hub(call.region, call.account()).is_none() {
-        return Err(not_subscribed(call.account()));
-    }
-    let is_admin = world
-        .securityhub
-        .region(call.region)
-        .is_organization_admin(call.account());
-    let account = world.securityhub.account(call.region, call.account());
-    let who = if is_admin {
+    subscriber(world, call)?;
+    let state = &mut world.securityhub;
+    let admin = state.membership.organization_admin(call.region);
+    let account = state.membership.account(call.region, call.account());
+    let who = if admin == Some(call.account()) {
         "the delegated Security Hub administrator account of an organization"
     } else if account.administrator.is_some() {
         "an enabled Security Hub member account"
-    } else if account
-        .members
-        .values()
-        .any(|member| member.standing == Standing::Enabled)
-    {
+    } else if account.enabled_members().next().is_some() {
         "an account with enabled Security Hub members"
     } else {
-        *account = Account::default();
+        state.switch_off(call.region, call.account());
         return Ok(json!({}));
     };
     Err(invalid_input(format!(
@@ -174,11 +160,8 @@ pub(super) fn tags(world: &mut World, call: &Call<'_>) -> Answer {
 
 /// The caller's hub, once the call names it by ARN.
 fn tagged<'w>(world: &'w mut World, call: &Call<'_>) -> Result<&'w mut Hub, AwsError> {
-    let hub = world
-        .securityhub
-        .account(call.region, call.account())
-        .hub
-        .as_mut();
+    let own = (call.account(), call.region);
+    let hub = world.securityhub.hubs.get_mut(&own);
     let named = call.required("ResourceArn") == arn(call.region, call.account());
     hub.filter(|_| named)
         .ok_or_else(|| not_found("Resource not found"))
@@ -188,12 +171,4 @@ fn add_tags(tags: &mut BTreeMap<String, String>, input: &Value) {
     for (key, value) in input["Tags"].as_object().into_iter().flatten() {
         tags.insert(key.clone(), value.as_str().unwrap_or_default().to_owned());
     }
-}
-
-/// The hub of an account that [`subscriber`] returned.
-pub(super) fn own(account: &mut Account) -> &mut Hub {
-    account
-        .hub
-        .as_mut()
-        .expect("`subscriber` only returns accounts with a hub")
 }

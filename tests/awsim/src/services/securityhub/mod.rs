@@ -3,25 +3,23 @@
 //! Everything but the finding aggregator belongs to one Region. Two things here surprise whoever does not know them:
 //! a standard that goes on while Config is not recording stays broken long after recording has begun
 //! ([`standards`]), and making an account a member switches the default standards on unless its hub was on before
-//! ([`members`]).
+//! ([`members`]). How accounts become members is told in [`membership`].
 //!
-//! What AWS does on its own later (a standard that gets ready, a new account that becomes a member) is settled when
-//! somebody looks, as in GuardDuty.
+//! What AWS does on its own later, such as getting a standard ready, is settled when somebody looks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-use serde_json::{Value, json};
-
+use super::membership::{self, time};
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::paging::Paging;
 use crate::world::World;
+use hub::Hub;
+use members::SecurityHub;
 
 mod aggregators;
 mod filters;
 mod findings;
 mod hub;
-mod invitations;
 mod members;
 mod organization;
 mod standards;
@@ -34,35 +32,16 @@ const SERVICE_PRINCIPAL: &str = "securityhub.amazonaws.com";
 
 #[derive(Default)]
 pub struct State {
-    regions: BTreeMap<Region, Regional>,
-    /// Where and when the organization's first delegated administrator was named. Until AWS has spread that, the
-    /// same call in another Region fails.
-    first_enabled: Option<(Region, Timestamp)>,
+    membership: membership::State,
+    hubs: BTreeMap<(AccountId, Region), Hub>,
+    /// Where accounts that become members by themselves get no standards: `AutoEnableStandards` is `NONE`.
+    without_standards: BTreeSet<Region>,
     /// An account has at most one aggregator over all Regions.
     aggregators: BTreeMap<AccountId, aggregators::Aggregator>,
 }
 
-/// Security Hub in one Region.
-#[derive(Default)]
-struct Regional {
-    organization: Option<organization::Organization>,
-    accounts: BTreeMap<AccountId, Account>,
-}
-
-/// One account in one Region: its hub, and how it stands to others.
-#[derive(Default)]
-struct Account {
-    hub: Option<hub::Hub>,
-    /// The administrator whose member this account is.
-    administrator: Option<AccountId>,
-    /// Invitations to this account, by the account that sent them.
-    invitations: BTreeMap<AccountId, invitations::Invitation>,
-    /// The accounts that this one has named as its members, whatever has become of them.
-    members: BTreeMap<AccountId, members::Member>,
-}
-
 pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
-    organization::settle(world, call.region, call.account(), call.now);
+    membership::settle::<SecurityHub>(world, call.region, call.account(), call.now);
     match call.operation {
         "EnableSecurityHub" => hub::enable(world, call),
         "DescribeHub" => hub::describe(world, call),
@@ -76,27 +55,10 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "BatchEnableStandards" => standards::enable(world, call),
         "BatchDisableStandards" => standards::disable(world, call),
         "EnableOrganizationAdminAccount" => organization::enable_admin(world, call),
-        "DisableOrganizationAdminAccount" => organization::disable_admin(world, call),
         "ListOrganizationAdminAccounts" => organization::list_admins(world, call),
         "UpdateOrganizationConfiguration" => organization::update(world, call),
         "DescribeOrganizationConfiguration" => organization::describe(world, call),
-        "CreateMembers" => members::create(world, call),
-        "GetMembers" => members::get(world, call),
-        "ListMembers" => members::list(world, call),
         "DisassociateMembers" => members::disassociate(world, call),
-        "DeleteMembers" => members::delete(world, call),
-        "InviteMembers" => invitations::invite(world, call),
-        "ListInvitations" => invitations::list(world, call),
-        "GetInvitationsCount" => invitations::count(world, call),
-        "AcceptAdministratorInvitation" => invitations::accept(world, call, "AdministratorId"),
-        "AcceptInvitation" => invitations::accept(world, call, "MasterId"),
-        "DeclineInvitations" => invitations::decline(world, call),
-        "DeleteInvitations" => invitations::delete(world, call),
-        "GetAdministratorAccount" => invitations::administrator(world, call, "Administrator"),
-        "GetMasterAccount" => invitations::administrator(world, call, "Master"),
-        "DisassociateFromAdministratorAccount" | "DisassociateFromMasterAccount" => {
-            invitations::leave(world, call)
-        }
         "CreateFindingAggregator" => aggregators::create(world, call),
         "GetFindingAggregator" => aggregators::get(world, call),
         "ListFindingAggregators" => aggregators::list(world, call),
@@ -104,7 +66,7 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "DeleteFindingAggregator" => aggregators::delete(world, call),
         "BatchImportFindings" => findings::import(world, call),
         "GetFindings" => findings::get(world, call),
-        _ => Err(AwsError::not_built()),
+        _ => membership::answer::<SecurityHub>(world, call),
     }
 }
 
@@ -126,40 +88,23 @@ pub fn resource(call: &Call<'_>) -> String {
 }
 
 impl State {
-    fn region(&mut self, region: Region) -> &mut Regional {
-        self.regions.entry(region).or_default()
+    fn hub(&self, region: Region, account: AccountId) -> Option<&Hub> {
+        self.hubs.get(&(account, region))
     }
 
-    fn account(&mut self, region: Region, account: AccountId) -> &mut Account {
-        self.region(region).accounts.entry(account).or_default()
-    }
-
-    fn hub(&self, region: &str, account: AccountId) -> Option<&hub::Hub> {
-        self.regions
-            .get(region)?
-            .accounts
-            .get(&account)?
-            .hub
-            .as_ref()
+    /// Forgets everything that the account had in Security Hub; `None` where it was not on.
+    fn switch_off(&mut self, region: Region, account: AccountId) -> Option<Hub> {
+        let hub = self.hubs.remove(&(account, region))?;
+        self.membership.forget(region, account);
+        Some(hub)
     }
 }
 
-impl Regional {
-    fn is_organization_admin(&self, account: AccountId) -> bool {
-        self.organization
-            .as_ref()
-            .is_some_and(|organization| organization.administrator == account)
-    }
-}
-
-/// The caller's account, once its hub is on.
-fn subscriber<'w>(world: &'w mut World, call: &Call<'_>) -> Result<&'w mut Account, AwsError> {
-    let account = world.securityhub.account(call.region, call.account());
-    if account.hub.is_some() {
-        Ok(account)
-    } else {
-        Err(not_subscribed(call.account()))
-    }
+/// The caller's hub, once it is on.
+fn subscriber<'w>(world: &'w mut World, call: &Call<'_>) -> Result<&'w mut Hub, AwsError> {
+    let hubs = &mut world.securityhub.hubs;
+    hubs.get_mut(&(call.account(), call.region))
+        .ok_or_else(|| not_subscribed(call.account()))
 }
 
 fn not_subscribed(account: AccountId) -> AwsError {
@@ -192,16 +137,6 @@ fn conflict(message: impl Into<String>) -> AwsError {
 
 fn not_found(message: impl Into<String>) -> AwsError {
     refusal("ResourceNotFoundException", 404, message)
-}
-
-/// An entry of `UnprocessedAccounts`, which batch calls report beside HTTP status 200.
-fn unprocessed(account: &str, reason: &str) -> Value {
-    json!({ "AccountId": account, "ProcessingResult": reason })
-}
-
-/// Timestamps as Security Hub writes them.
-fn time(time: Timestamp) -> String {
-    format!("{time:.3}")
 }
 
 fn paging(items: &'static str, most: usize) -> Paging {

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::hub::own;
 use super::{invalid_input, paging, subscriber};
 use crate::call::{AccountId, Answer, AwsError, Call, Region};
 use crate::world::World;
@@ -225,7 +224,7 @@ pub(super) fn enable(world: &mut World, call: &Call<'_>) -> Answer {
     }
     let mut paths = Vec::new();
     for (path, subscription) in wanted {
-        own(subscriber(world, call)?)
+        subscriber(world, call)?
             .subscriptions
             .entry(path)
             .or_insert(subscription);
@@ -236,7 +235,7 @@ pub(super) fn enable(world: &mut World, call: &Call<'_>) -> Answer {
 
 pub(super) fn disable(world: &mut World, call: &Call<'_>) -> Answer {
     forget_disabled(world, call)?;
-    let hub = own(subscriber(world, call)?);
+    let hub = subscriber(world, call)?;
     let mut paths = Vec::new();
     for wanted in call.list("StandardsSubscriptionArns") {
         let named = |path: &&&str| *wanted == subscription_arn(call.region, call.account(), path);
@@ -261,9 +260,9 @@ pub(super) fn remove(subscriptions: &mut Subscriptions, path: &str) -> bool {
 }
 
 fn forget_disabled(world: &mut World, call: &Call<'_>) -> Result<(), AwsError> {
-    let mut subscriptions = std::mem::take(&mut own(subscriber(world, call)?).subscriptions);
+    let mut subscriptions = std::mem::take(&mut subscriber(world, call)?.subscriptions);
     subscriptions.retain(|_, subscription| !subscription.is_gone(world, call.now));
-    own(subscriber(world, call)?).subscriptions = subscriptions;
+    subscriber(world, call)?.subscriptions = subscriptions;
     Ok(())
 }
 

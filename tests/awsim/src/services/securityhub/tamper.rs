@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::members::{Standing, part};
-use super::{Account, Regional, standards};
+use super::standards;
 use crate::call::AccountId;
 use crate::world::World;
 
@@ -23,19 +22,17 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
     let account: AccountId = text("account")?
         .parse()
         .map_err(|()| "`account` is not an account id".to_owned())?;
-    let regional = world
-        .securityhub
-        .regions
-        .get_mut(text("region")?)
+    let name = text("region")?;
+    let state = &mut world.securityhub;
+    let mut regions = state.hubs.keys().map(|(_, region)| *region);
+    let region = regions
+        .find(|region| *region == name)
         .ok_or("Security Hub is not on in this Region")?;
+    let no_hub = "Security Hub is not on in this account and Region";
     match text("action")? {
         "disable_hub" => {
-            disassociate(regional, account, now);
-            let there = regional
-                .accounts
-                .get_mut(&account)
-                .filter(|there| there.hub.is_some());
-            *there.ok_or("Security Hub is not on in this account and Region")? = Account::default();
+            state.membership.disassociate(region, account, now);
+            state.switch_off(region, account).ok_or(no_hub)?;
         }
         "disable_standard" => {
             let standard = text("standard")?;
@@ -45,32 +42,17 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
                 .and_then(|path| path.split_once('/'))
                 .filter(|_| standard.starts_with("arn:"));
             let path = path.map_or(standard, |(_, path)| path);
-            let hub = regional
-                .accounts
-                .get_mut(&account)
-                .and_then(|there| there.hub.as_mut());
-            let hub = hub.ok_or("Security Hub is not on in this account and Region")?;
+            let hub = state.hubs.get_mut(&(account, region)).ok_or(no_hub)?;
             if !standards::remove(&mut hub.subscriptions, path) {
                 return Err(format!("the standard `{standard}` is not on"));
             }
         }
         "disassociate_member" => {
-            if !disassociate(regional, account, now) {
+            if !state.membership.disassociate(region, account, now) {
                 return Err("the account is not a member in this Region".to_owned());
             }
         }
         action => return Err(format!("Security Hub has no action `{action}`")),
     }
     Ok(Value::Null)
-}
-
-fn disassociate(regional: &mut Regional, account: AccountId, now: Timestamp) -> bool {
-    let administrator = regional
-        .accounts
-        .get(&account)
-        .and_then(|there| there.administrator);
-    if let Some(administrator) = administrator {
-        part(regional, administrator, account, Standing::Removed, now);
-    }
-    administrator.is_some()
 }
