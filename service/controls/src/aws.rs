@@ -139,8 +139,6 @@ impl Aws {
                 drop(permit);
                 let error = match answer {
                     Ok(value) => {
-                        self.limiter
-                            .went_through(&self.account, &self.region, action);
                         count(action, "ok");
                         return Ok(value);
                     }

@@ -1,8 +1,8 @@
 //! The token buckets in front of AWS.
 //!
 //! AWS throttles by account, Region and operation. A call waits here for its token *before* it is signed and sent, so
-//! that throttling is the exception; a throttled answer empties the bucket and holds it shut for a while, longer each
-//! time. Retrying a throttled call is decided here too, and nowhere else: the SDK's own retries are off, since they would
+//! that throttling is the exception. A throttled answer says that AWS's bucket is empty, so ours is too, until the next
+//! token comes. Retrying a throttled call is decided here, and nowhere else: the SDK's own retries are off, since they would
 //! spend three blind attempts where the right answer is to wait.
 
 use std::collections::BTreeMap;
@@ -15,11 +15,8 @@ use tokio::time::Instant;
 
 use crate::limits::{self, Rate};
 
-/// A bucket that AWS says is empty stays shut for as long as one token takes to come, then two, then four, and no more:
-/// AWS fills it at a known rate, so longer waits would only add up where most calls are throttled.
-const LONGEST_PENALTY_TOKENS: u32 = 4;
-/// The shortest, for buckets that fill in no time.
-const SHORTEST_PENALTY: Duration = Duration::from_millis(100);
+/// The least time until the first token of a bucket that AWS says is empty: some fill in no time.
+const SHUT: Duration = Duration::from_millis(100);
 
 type Key = (AccountId, Region, &'static str);
 
@@ -49,7 +46,6 @@ struct Bucket {
     tokens: f64,
     at: Instant,
     rate: Rate,
-    penalties: u32,
 }
 
 impl Bucket {
@@ -102,7 +98,6 @@ impl Limiter {
                 tokens: rate.burst,
                 at: now,
                 rate,
-                penalties: 0,
             });
         bucket.rate = rate;
         bucket.refill(now);
@@ -112,40 +107,24 @@ impl Limiter {
         bucket.at.saturating_duration_since(now) + Duration::from_secs_f64(debt / rate.per_second)
     }
 
-    /// AWS said *too many*: shut the bucket for a while. Returns for how long.
+    /// AWS said *too many*: its bucket is empty.
+    ///
+    /// Longer waits after several such answers would only add up where most calls are throttled: AWS fills the bucket at a
+    /// known rate.
     pub fn throttled(
         &self,
         account: &AccountId,
         region: &Region,
         action: &'static str,
         now: Instant,
-    ) -> Duration {
-        let (name, _) = limits::bucket(action);
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(bucket) = buckets.get_mut(&(account.clone(), region.clone(), name)) else {
-            return SHORTEST_PENALTY;
-        };
-        bucket.refill(now);
-        bucket.tokens = bucket.tokens.min(0.0);
-        // Calls that were in flight together are throttled together: that is one penalty.
-        if bucket.at <= now {
-            let tokens = 2u32
-                .saturating_pow(bucket.penalties)
-                .min(LONGEST_PENALTY_TOKENS);
-            let penalty = Duration::from_secs_f64(f64::from(tokens) / bucket.rate.per_second);
-            let penalty = penalty.max(SHORTEST_PENALTY);
-            bucket.penalties += 1;
-            bucket.at = now + penalty;
-        }
-        bucket.at.saturating_duration_since(now)
-    }
-
-    /// A call went through.
-    pub fn went_through(&self, account: &AccountId, region: &Region, action: &'static str) {
+    ) {
         let (name, _) = limits::bucket(action);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bucket) = buckets.get_mut(&(account.clone(), region.clone(), name)) {
-            bucket.penalties = 0;
+            bucket.refill(now);
+            bucket.tokens = bucket.tokens.min(0.0);
+            let token = Duration::from_secs_f64(1.0 / bucket.rate.per_second);
+            bucket.at = bucket.at.max(now + SHUT.saturating_sub(token));
         }
     }
 
@@ -231,31 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn a_throttled_bucket_stays_shut_longer_each_time() {
-        let limiter = Limiter::default();
-        let mut now = Instant::now();
-        limiter.reserve(&account(), &region(), MOVE, false, now);
-        let mut last = Duration::ZERO;
-        for _ in 0..3 {
-            let penalty = limiter.throttled(&account(), &region(), MOVE, now);
-            assert!(penalty > last);
-            assert_eq!(
-                limiter.throttled(&account(), &region(), MOVE, now),
-                penalty,
-                "calls in flight together count once"
-            );
-            assert!(limiter.reserve(&account(), &region(), MOVE, false, now) >= penalty);
-            last = penalty;
-            now += penalty + Duration::from_secs(5);
+    fn a_throttled_bucket_is_empty_until_a_token_has_come() {
+        // Two come in a second, and a hundred.
+        for (action, waits) in [(MOVE, [500, 1_000]), ("sts:AssumeRole", [100, 110])] {
+            let limiter = Limiter::default();
+            let mut now = Instant::now();
+            let reserve = |now| limiter.reserve(&account(), &region(), action, false, now);
+            assert_eq!(reserve(now), Duration::ZERO);
+            for _ in 0..3 {
+                limiter.throttled(&account(), &region(), action, now);
+                for wait in waits {
+                    assert_eq!(reserve(now), Duration::from_millis(wait), "{action}");
+                }
+                now += Duration::from_secs(5);
+            }
         }
-        assert_eq!(limiter.throttled(&account(), &region(), MOVE, now), last);
-        limiter.went_through(&account(), &region(), MOVE);
-        now += last + Duration::from_secs(5);
-        // Two come in a second.
-        assert_eq!(
-            limiter.throttled(&account(), &region(), MOVE, now),
-            Duration::from_millis(500)
-        );
     }
 
     #[test]

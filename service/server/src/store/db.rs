@@ -233,6 +233,8 @@ fn lite_options(url: &str) -> Result<SqliteConnectOptions, String> {
         // With a write-ahead log a crash of the machine may lose the last commits and never the database. `CreateAccount`
         // cannot be called twice, so its intent must not be lost: full.
         .synchronous(SqliteSynchronous::Full)
+        // Rows come from a thread of their own: a target's cells at once, instead of some at a time.
+        .row_buffer_size(1_000)
         .busy_timeout(PATIENCE))
 }
 
