@@ -358,17 +358,14 @@ fn without_covered(drafts: Vec<Draft>) -> Vec<Draft> {
         }
     }
     let mut kept: Vec<Option<Draft>> = drafts.into_iter().map(Some).collect();
-    for (index, outer) in &left_out {
-        // Whoever covers may be covered in turn.
-        let mut last = *outer;
-        while let Some(next) = left_out.get(&last) {
-            last = *next;
-        }
+    // In ascending order: whatever covers one was still there when that was found out, so if it is left out too, its index is
+    // greater, and it hands on what it gets here.
+    for (index, outer) in left_out {
         let origins = kept
-            .get_mut(*index)
+            .get_mut(index)
             .and_then(Option::take)
             .map(|draft| draft.origins);
-        if let Some(Some(outer)) = kept.get_mut(last) {
+        if let Some(Some(outer)) = kept.get_mut(outer) {
             outer.origins.extend(origins.unwrap_or_default());
         }
     }

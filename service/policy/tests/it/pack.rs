@@ -170,6 +170,27 @@ fn each_statement_knows_where_it_came_from() {
     assert!(packed.origins(0, 2).is_empty() && packed.origins(1, 0).is_empty());
 }
 
+/// Of two that say the same in other words, always the same one stays; and what is covered by what is covered in turn is not lost.
+#[test]
+fn of_equals_the_same_one_stays() {
+    let once = deny("A", r#""Action":"s3:*","Resource":"*""#);
+    let again = deny("B", r#""Action":"s3:**","Resource":"*""#);
+    let text = |statements: &[Value]| {
+        pack(&[source("a", statements)], Limits::default())
+            .unwrap()
+            .policies[0]
+            .text
+            .clone()
+    };
+    assert_eq!(text(&[once.clone(), again.clone()]), text(&[again, once]));
+
+    let narrow = deny("A", r#""Action":"s3:A","Resource":"*""#);
+    let wider = deny("B", r#""Action":["s3:A","s3:B"],"Resource":"*""#);
+    let widest = deny("C", r#""NotAction":"iam:*","Resource":"*""#);
+    let packed = pack(&[source("a", &[narrow, wider, widest])], Limits::default()).unwrap();
+    assert_eq!(packed.origins(0, 0).len(), 3, "{:?}", packed.policies[0]);
+}
+
 #[test]
 fn what_does_not_fit_is_refused_with_figures() {
     let many: Vec<Value> = (0..12)
