@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! cargo build --workspace --release
-//! cargo run --release --bin vending-bench
+//! cargo run --release --bin vending-bench                      # all of it
+//! cargo run --release --bin vending-bench -- --throttled 0.9   # only with that share of the calls throttled
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
@@ -117,6 +118,7 @@ struct Bench {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let only = only_throttled()?;
     let sim = Sim::start(Options {
         settings: Settings {
             seed: 1,
@@ -152,12 +154,12 @@ async fn main() -> anyhow::Result<()> {
     // The organization comes to rest before anything is measured.
     tokio::time::sleep(Duration::from_secs(20)).await;
 
-    bench.measure(1, "one").await?;
-
-    tokio::time::sleep(Duration::from_secs(35)).await;
-    bench.measure(MANY, "many").await?;
-
-    for share in THROTTLED {
+    if only.is_none() {
+        bench.measure(1, "one").await?;
+        tokio::time::sleep(Duration::from_secs(35)).await;
+        bench.measure(MANY, "many").await?;
+    }
+    for share in only.map_or(THROTTLED.to_vec(), |share| vec![share]) {
         tokio::time::sleep(Duration::from_secs(35)).await;
         bench.throttle(share);
         println!("{:.0} % of all calls throttled:", share * 100.0);
@@ -173,6 +175,17 @@ async fn main() -> anyhow::Result<()> {
     process.stop().await;
     database.remove().await;
     Ok(())
+}
+
+fn only_throttled() -> anyhow::Result<Option<f64>> {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => Ok(None),
+        (Some("--throttled"), Some(share)) => {
+            Ok(Some(share.parse().context("--throttled takes a share of 1")?))
+        }
+        _ => anyhow::bail!("usage: vending-bench [--throttled SHARE]"),
+    }
 }
 
 impl Bench {
