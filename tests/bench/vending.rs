@@ -181,9 +181,9 @@ fn only_throttled() -> anyhow::Result<Option<f64>> {
     let mut arguments = std::env::args().skip(1);
     match (arguments.next().as_deref(), arguments.next()) {
         (None, _) => Ok(None),
-        (Some("--throttled"), Some(share)) => {
-            Ok(Some(share.parse().context("--throttled takes a share of 1")?))
-        }
+        (Some("--throttled"), Some(share)) => Ok(Some(
+            share.parse().context("--throttled takes a share of 1")?,
+        )),
         _ => anyhow::bail!("usage: vending-bench [--throttled SHARE]"),
     }
 }

@@ -12,7 +12,7 @@ use landfall_server::store::{DriftFilter, LeaseState, NewEvent, Results, StoreEr
 use landfall_tests::database::both;
 use serde_json::json;
 
-use super::{add, at, claim_one};
+use super::{add, at, claim_one, put_cells};
 
 /// A cell that was looked at and is in sync.
 pub(super) fn cell(region: &str, control: &str) -> Cell {
@@ -103,20 +103,7 @@ async fn cells_come_back_as_they_were_put() {
         );
 
         cells[0] = cell("eu-central-1", "a.a");
-        assert_eq!(
-            store
-                .put_results(
-                    &lease,
-                    &Results {
-                        cells: &cells[..1],
-                        ..Results::default()
-                    },
-                    at(9)
-                )
-                .await
-                .unwrap(),
-            LeaseState::Held
-        );
+        put_cells(store, &lease, &cells[..1], 9).await;
         assert_eq!(
             store.cells(target).await.unwrap(),
             cells,
@@ -135,20 +122,7 @@ async fn cells_come_back_as_they_were_put() {
             .map(|cell| cell.key)
             .collect();
         assert_eq!(keys, [cells[0].key.clone(), cells[2].key.clone()]);
-        assert_eq!(
-            store
-                .put_results(
-                    &lease,
-                    &Results {
-                        cells: &[],
-                        ..Results::default()
-                    },
-                    at(9)
-                )
-                .await
-                .unwrap(),
-            LeaseState::Held
-        );
+        put_cells(store, &lease, &[], 9).await;
         assert_eq!(
             store.remove_cells(&lease, &[]).await.unwrap(),
             LeaseState::Held
@@ -166,20 +140,7 @@ async fn more_cells_than_one_statement_takes() {
         let cells: Vec<Cell> = (0..2_500)
             .map(|n| cell("eu-west-1", &format!("a.c{n:05}")))
             .collect();
-        assert_eq!(
-            store
-                .put_results(
-                    &lease,
-                    &Results {
-                        cells: &cells,
-                        ..Results::default()
-                    },
-                    at(8)
-                )
-                .await
-                .unwrap(),
-            LeaseState::Held
-        );
+        put_cells(store, &lease, &cells, 8).await;
         assert_eq!(store.cells(target).await.unwrap(), cells);
         let keys: Vec<_> = cells.into_iter().map(|cell| cell.key).collect();
         assert_eq!(
@@ -240,20 +201,7 @@ async fn cells_are_counted_by_the_status_that_they_derive() {
             ..drifted("eu-west-1", "b.b", at(1))
         });
         cells.push(cell("eu-west-2", "b.b"));
-        assert_eq!(
-            store
-                .put_results(
-                    &lease,
-                    &Results {
-                        cells: &cells,
-                        ..Results::default()
-                    },
-                    at(8)
-                )
-                .await
-                .unwrap(),
-            LeaseState::Held
-        );
+        put_cells(store, &lease, &cells, 8).await;
         let counts = store.cell_counts().await.unwrap();
         assert_eq!(counts, store.account_cell_counts(account.id).await.unwrap());
         for control in ["a.a", "b.b"] {
@@ -305,20 +253,7 @@ async fn drift_is_listed_the_oldest_first() {
                 drifted("eu-west-1", "b.b", at(3)),
                 cell("eu-west-2", "b.b"),
             ];
-            assert_eq!(
-                store
-                    .put_results(
-                        lease,
-                        &Results {
-                            cells: &cells,
-                            ..Results::default()
-                        },
-                        at(8)
-                    )
-                    .await
-                    .unwrap(),
-                LeaseState::Held
-            );
+            put_cells(store, lease, &cells, 8).await;
         }
         let mut seen = Vec::new();
         let mut cursor: Option<String> = None;
@@ -395,7 +330,7 @@ async fn a_corrupt_cell_is_named() {
         let store = &db.store;
         let target = add(store, "a@example.com").await.target();
         let lease = claim_one(store, at(0)).await;
-        assert_eq!(store.put_results(&lease, &Results { cells: &[cell("eu-west-1", "a.a")], ..Results::default() }, at(8)).await.unwrap(), LeaseState::Held);
+        put_cells(store, &lease, &[cell("eu-west-1", "a.a")], 8).await;
         db.sql(r#"update cell set drift = '{"not": "a list"}'"#).await.unwrap();
         let error = store.cells(target).await.unwrap_err();
         assert!(

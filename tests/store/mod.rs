@@ -26,12 +26,13 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_model::account::{Failure, Phase};
+use landfall_model::cell::Cell;
 use landfall_model::cloud_error::Help;
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use landfall_model::request::AccountRequest;
 use landfall_server::store::{
-    Account, Added, Lease, LeaseState, NewEvent, NewRequest, Purpose, Store,
+    Account, Added, Lease, LeaseState, NewEvent, NewRequest, Purpose, Results, Store,
 };
 use uuid::Uuid;
 
@@ -53,6 +54,16 @@ fn request(name: &str) -> AccountRequest {
         email: None,
         tags: BTreeMap::from([("team".to_owned(), "pay".to_owned())]),
     }
+}
+
+/// Writes down cells as a pass does that holds the lease.
+async fn put_cells(store: &Store, lease: &Lease, cells: &[Cell], seconds: i64) {
+    let results = Results {
+        cells,
+        ..Results::default()
+    };
+    let put = store.put_results(lease, &results, at(seconds)).await;
+    assert_eq!(put.unwrap(), LeaseState::Held);
 }
 
 fn new_request<'a>(request: &'a AccountRequest, email: &str) -> NewRequest<'a> {

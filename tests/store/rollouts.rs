@@ -9,7 +9,7 @@ use landfall_model::landing_zone::LandingZone;
 use landfall_model::rollout::{Pin, RolloutDecision, RolloutState, Standing, Wanted, Wave};
 use landfall_server::catalogue::Catalogue;
 use landfall_server::store::{
-    Lease, LeaseState, Results, Rollout, RolloutAccount, RolloutDecided, StoreError,
+    Lease, LeaseState, Rollout, RolloutAccount, RolloutDecided, StoreError,
 };
 use landfall_tests::database::both;
 use landfall_tests::world::LANDING_ZONE;
@@ -89,20 +89,7 @@ async fn complete(store: &Store, lease: Lease, broken: Option<CloudErrorKind>) {
         message: "no".to_owned(),
         request_id: None,
     });
-    assert_eq!(
-        store
-            .put_results(
-                &lease,
-                &Results {
-                    cells: &[cell],
-                    ..Results::default()
-                },
-                at(60)
-            )
-            .await
-            .unwrap(),
-        LeaseState::Held
-    );
+    put_cells(store, &lease, &[cell], 60).await;
     let released = store
         .release(lease, at(9_000), broken.is_none(), None)
         .await;

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use landfall_server::store::{LeaseState, Results};
+use landfall_server::store::LeaseState;
 use landfall_tests::database::both;
 use uuid::Uuid;
 
-use super::{MINUTE, add, at, cells::cell};
+use super::{MINUTE, add, at, cells::cell, put_cells};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn claiming_and_putting_cells_is_fast_enough() {
@@ -38,20 +38,7 @@ async fn claiming_and_putting_cells_is_fast_enough() {
             .remove(0);
         let begin = Instant::now();
         for _ in 0..rounds {
-            assert_eq!(
-                store
-                    .put_results(
-                        &lease,
-                        &Results {
-                            cells: &cells,
-                            ..Results::default()
-                        },
-                        at(1)
-                    )
-                    .await
-                    .unwrap(),
-                LeaseState::Held
-            );
+            put_cells(store, &lease, &cells, 1).await;
         }
         let put = begin.elapsed() / rounds;
         eprintln!("claim and release {claim:?}, 120 cells {put:?}");

@@ -3,12 +3,12 @@
 use jiff::SignedDuration;
 use landfall_model::cell::CellKey;
 use landfall_model::ids::TargetId;
-use landfall_server::store::{LeaseState, Results, Touch};
+use landfall_server::store::{LeaseState, Touch};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
 use super::cells::cell;
-use super::{MINUTE, add, at, claim_one};
+use super::{MINUTE, add, at, claim_one, put_cells};
 
 fn touch(key: &CellKey, actor: &str, seconds: i64) -> Touch {
     Touch {
@@ -30,18 +30,7 @@ async fn a_touch_makes_its_cells_due_and_no_other() {
         for cell in &mut cells {
             cell.due_at = at(3_600);
         }
-        let put = store
-            .put_results(
-                &lease,
-                &Results {
-                    cells: &cells,
-                    ..Results::default()
-                },
-                at(1),
-            )
-            .await
-            .unwrap();
-        assert_eq!(put, LeaseState::Held);
+        put_cells(store, &lease, &cells, 1).await;
 
         // It comes while a pass is at work, which goes on to write what it saw before.
         let touched = touch(&cells[0].key, "arn:aws:iam::111122223333:user/eve", 2);
@@ -51,18 +40,7 @@ async fn a_touch_makes_its_cells_due_and_no_other() {
                 .await
                 .unwrap()
         );
-        let put = store
-            .put_results(
-                &lease,
-                &Results {
-                    cells: &cells,
-                    ..Results::default()
-                },
-                at(4),
-            )
-            .await
-            .unwrap();
-        assert_eq!(put, LeaseState::Held);
+        put_cells(store, &lease, &cells, 4).await;
         assert_eq!(
             store.release(lease, at(3_600), true, None).await.unwrap(),
             LeaseState::Held
@@ -79,18 +57,7 @@ async fn a_touch_makes_its_cells_due_and_no_other() {
         assert_eq!(due(store.cells(target).await.unwrap()), [at(5), at(3_600)]);
 
         // Taken once, it makes nothing due again.
-        let put = store
-            .put_results(
-                &lease,
-                &Results {
-                    cells: &cells,
-                    ..Results::default()
-                },
-                at(6),
-            )
-            .await
-            .unwrap();
-        assert_eq!(put, LeaseState::Held);
+        put_cells(store, &lease, &cells, 6).await;
         assert_eq!(
             store.take_touches(&lease, at(7)).await.unwrap(),
             Some(Vec::new())

@@ -2,14 +2,12 @@
 
 use landfall_model::account::Phase;
 use landfall_model::waiver::{Beneficiary, Objection, Waiver, WaiverDecision, WaiverState, Word};
-use landfall_server::store::{
-    AskedRepair, RepairScope, Results, Store, WaiverDecided, WaiverFilter,
-};
+use landfall_server::store::{AskedRepair, RepairScope, Store, WaiverDecided, WaiverFilter};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
 use super::cells::cell;
-use super::{add, at, claim, claim_one, enter};
+use super::{add, at, claim, claim_one, enter, put_cells};
 
 const DAY: i64 = 86_400;
 
@@ -219,17 +217,7 @@ async fn a_wish_for_repair_stands_until_a_later_look_finds_the_cell_in_sync() {
             cell
         };
         let cells = [seen("eu-west-1", 7), seen("eu-west-2", 7)];
-        let _ = store
-            .put_results(
-                &lease,
-                &Results {
-                    cells: &cells,
-                    ..Results::default()
-                },
-                at(8),
-            )
-            .await
-            .unwrap();
+        put_cells(store, &lease, &cells, 8).await;
         let scope = RepairScope {
             regions: vec!["eu-west-1".parse().unwrap()],
             ..RepairScope::default()
@@ -250,17 +238,7 @@ async fn a_wish_for_repair_stands_until_a_later_look_finds_the_cell_in_sync() {
         assert_eq!(wished().await, [Some(at(10)), None]);
         for (look, stands) in [(9, true), (11, false)] {
             let cells = [seen("eu-west-1", look)];
-            let _ = store
-                .put_results(
-                    &lease,
-                    &Results {
-                        cells: &cells,
-                        ..Results::default()
-                    },
-                    at(12),
-                )
-                .await
-                .unwrap();
+            put_cells(store, &lease, &cells, 12).await;
             let expected = stands.then(|| at(10));
             assert_eq!(wished().await, [expected, None], "seen at {look}");
         }

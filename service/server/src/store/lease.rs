@@ -288,6 +288,23 @@ pub(super) async fn lock(tx: &mut Tx, target: TargetId) -> Result<bool, StoreErr
     Ok(!tx.rows(locked.query()).await?.is_empty())
 }
 
+/// The statement that makes targets due at `at`: now where nobody works on them, otherwise once they are given back. Which
+/// targets is to follow: what their ids are equal to, or in.
+pub(super) fn waking(at: Timestamp, raise: i64) -> Builder {
+    let mut wake = Builder::new("update target set generation = generation + ");
+    wake.value(raise)
+        .push(", due_at = case when leased_by is null and due_at > ")
+        .value(at)
+        .push(" then ")
+        .value(at)
+        .push(" else due_at end, woken_at = case when leased_by is not null and (woken_at is null or woken_at > ")
+        .value(at)
+        .push(") then ")
+        .value(at)
+        .push(" else woken_at end where id ");
+    wake
+}
+
 /// Has a target looked at by `at`, and raises its generation by `raise`.
 pub(super) async fn wake_in(
     tx: &mut Tx,
@@ -295,13 +312,9 @@ pub(super) async fn wake_in(
     at: Timestamp,
     raise: i64,
 ) -> Result<(), StoreError> {
-    let wake = query(
-        "update target set generation = generation + $1,
-            due_at = case when leased_by is null and due_at > $2 then $2 else due_at end,
-            woken_at = case when leased_by is not null and (woken_at is null or woken_at > $2) then $2 else woken_at end
-         where id = $3",
-    );
-    tx.execute(wake.bind(raise).bind(at).bind(target)).await?;
+    let mut wake = waking(at, raise);
+    wake.push("= ").value(target);
+    tx.execute(wake.query()).await?;
     Ok(())
 }
 

@@ -260,14 +260,7 @@ async fn wake_concerned(
     beneficiary: &Beneficiary,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut wake =
-        Builder::new("update target set due_at = case when leased_by is null and due_at > ");
-    wake.value(now).push(" then ").value(now);
-    wake.push(" else due_at end, woken_at = case when leased_by is not null and (woken_at is null or woken_at > ")
-        .value(now)
-        .push(") then ")
-        .value(now);
-    wake.push(" else woken_at end where id ");
+    let mut wake = lease::waking(now, 0);
     match beneficiary {
         Beneficiary::Organization => wake.push("= ").value(TargetId::Organization),
         Beneficiary::Account(account) => wake
