@@ -206,8 +206,10 @@ impl Process {
     /// SIGTERM, as at a shutdown; returns when it ended, which must be in order.
     pub async fn stop(mut self) {
         let id = self.child.id().expect("it still runs").to_string();
-        let killed = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(killed.expect("there is a kill").success());
+        // The shell's own: a bare Debian has no program `kill`.
+        let kill = format!("kill -TERM {id}");
+        let killed = Command::new("sh").args(["-c", &kill]).status().await;
+        assert!(killed.expect("there is a shell").success());
         let status = within("the server stops", self.child.wait())
             .await
             .expect("the child is ours");
