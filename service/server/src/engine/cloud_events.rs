@@ -29,6 +29,10 @@ use crate::store::Touch;
 /// After how long messages come again that could not be written down.
 const AGAIN_SECONDS: i32 = 10;
 
+/// The longest wait for a queue that cannot be received from: to ask is one call, and whoever makes the queue, or allows
+/// Landfall to receive from it, looks whether it helped.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
 /// What became of an event: the label of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -80,7 +84,7 @@ impl Engine {
                 PassError::Cloud(error) => error.kind,
                 PassError::Store(_) | PassError::LeaseLost => CloudErrorKind::Unavailable,
             };
-            let delay = kind.retry(failures).delay();
+            let delay = kind.retry(failures).delay().min(ASK_AGAIN);
             warn!(
                 error = %chain(&error),
                 delay_ms = delay.as_millis(),
