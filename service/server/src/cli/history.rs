@@ -7,7 +7,9 @@ use super::out;
 use crate::api::events::Event;
 
 /// So many lines are shown unless told otherwise.
-const LINES: usize = 50;
+const LINES: u32 = 50;
+/// The most that the server puts on a page.
+const PAGE: u32 = 500;
 
 #[derive(Debug, Args)]
 pub(super) struct History {
@@ -20,8 +22,8 @@ pub(super) struct History {
     #[arg(long)]
     control: Option<String>,
     /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = LINES)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = LINES, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
 }
 
 pub(super) async fn run(client: &Client, wanted: History) -> anyhow::Result<()> {
@@ -29,9 +31,13 @@ pub(super) async fn run(client: &Client, wanted: History) -> anyhow::Result<()> 
         "organization" => path(["organization", "events"]),
         account_id => path(["accounts", account_id, "events"]),
     };
-    let parameters = query([("region", wanted.region), ("control", wanted.control)]);
+    let parameters = query([
+        ("region", wanted.region),
+        ("control", wanted.control),
+        ("limit", Some(wanted.limit.min(PAGE).to_string())),
+    ]);
     let events = client
-        .list::<Event>(&path, &parameters, Some(wanted.limit))
+        .list::<Event>(&path, &parameters, Some(wanted.limit as usize))
         .await?;
     if client.json {
         out::json(&events)?;

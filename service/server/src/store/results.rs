@@ -24,6 +24,7 @@ pub struct Results<'a> {
 }
 
 impl Store {
+    /// Writes results down under the lease, all of them or, when it is lost, none.
     pub async fn put_results(
         &self,
         lease: &Lease,
