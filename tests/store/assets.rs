@@ -21,25 +21,55 @@ pub(super) fn asset(arn: &str, version: i64) -> Asset {
 }
 
 async fn put(store: &Store, lease: &Lease, source: &str, assets: Vec<Asset>, seconds: i64) {
+    put_of("pay@example.com", store, lease, source, assets, seconds).await;
+}
+
+async fn put_of(
+    owner: &str,
+    store: &Store,
+    lease: &Lease,
+    source: &str,
+    assets: Vec<Asset>,
+    seconds: i64,
+) {
     let report = AssetReport {
         source: source.to_owned(),
         assets,
     };
     let tags = BTreeMap::from([("team".to_owned(), "pay".to_owned())]);
-    let state = store
-        .put_results(
-            lease,
-            &Results {
-                assets: &[report],
-                owner: "pay@example.com",
-                tags: Some(&tags),
-                ..Results::default()
-            },
-            at(seconds),
-        )
-        .await
-        .unwrap();
-    assert_eq!(state, LeaseState::Held);
+    let results = Results {
+        assets: &[report],
+        owner,
+        tags: Some(&tags),
+        ..Results::default()
+    };
+    let state = store.put_results(lease, &results, at(seconds)).await;
+    assert_eq!(state.unwrap(), LeaseState::Held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_as_it_was_is_seen_again_and_a_new_owner_is_no_version() {
+    both(async |db| {
+        let store = &db.store;
+        add(store, "a@example.com").await;
+        let lease = claim_one(store, at(0)).await;
+        let arn = "arn:aws:s3:::one";
+        // A look that is written down late does not turn the time back.
+        for (owner, seconds, last_seen) in
+            [("ann", 1, 1), ("ann", 4, 4), ("ann", 2, 4), ("bob", 5, 5)]
+        {
+            let assets = vec![asset(arn, 1)];
+            put_of(owner, store, &lease, "s3.bucket/eu-west-1", assets, seconds).await;
+            let row = store.asset(arn).await.unwrap().unwrap();
+            assert_eq!(
+                (row.owner.as_str(), row.last_seen_at),
+                (owner, at(last_seen))
+            );
+            assert_eq!(row.first_seen_at, at(1));
+        }
+        assert_eq!(store.asset_history(arn).await.unwrap().len(), 1);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
