@@ -6,6 +6,12 @@ use std::process::ExitCode;
 use clap::Parser;
 use landfall_server::config::Config;
 use landfall_server::{cli, telemetry};
+use mimalloc::MiMalloc;
+
+/// A look at five hundred accounts comes and goes in small pieces: glibc's allocator takes a sixth of the time that this
+/// costs, and keeps the memory.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let config = match Config::try_parse() {
