@@ -10,6 +10,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query as SqlxQuery;
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
@@ -27,14 +28,14 @@ pub(super) enum Value {
     Text(Option<String>),
     Integer(Option<i64>),
     Boolean(bool),
-    Json(Option<serde_json::Value>),
+    Json(Option<Box<RawValue>>),
 }
 
 impl Value {
     /// JSON of something that is plain data: it cannot fail to serialize.
     pub(super) fn json<T: Serialize>(content: &T) -> Value {
         Value::Json(Some(
-            serde_json::to_value(content).expect("plain data has a JSON form"),
+            serde_json::value::to_raw_value(content).expect("plain data has a JSON form"),
         ))
     }
 
@@ -119,6 +120,8 @@ impl From<Option<Timestamp>> for Value {
 pub(super) struct Query {
     sql: SqlStr,
     values: Vec<Value>,
+    /// Whether each value is used once, in its order.
+    in_order: bool,
 }
 
 /// A statement that is written out in the program.
@@ -126,6 +129,7 @@ pub(super) fn query(sql: &'static str) -> Query {
     Query {
         sql: sql.into_sql_str(),
         values: Vec::new(),
+        in_order: false,
     }
 }
 
@@ -135,8 +139,13 @@ impl Query {
         self
     }
 
+    /// SQLite and its driver look placeholders that have names up one by one, each by going through all before it. A text
+    /// that takes its values in their order needs no names.
     pub(super) fn lite(self) -> SqlxQuery<'static, Sqlite, SqliteArguments> {
-        let query = sqlx::query(self.sql);
+        let query = sqlx::query(match self.in_order {
+            true => AssertSqlSafe(without_numbers(self.sql.as_str())).into_sql_str(),
+            false => self.sql,
+        });
         self.values
             .into_iter()
             .fold(query, |query, value| match value {
@@ -221,8 +230,20 @@ impl Builder {
         Query {
             sql: AssertSqlSafe(self.sql).into_sql_str(),
             values: self.values,
+            in_order: true,
         }
     }
+}
+
+/// `$1, $2` as `?, ?`.
+fn without_numbers(sql: &str) -> String {
+    let mut pieces = sql.split('$');
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        plain.push('?');
+        plain += piece.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    plain
 }
 
 /// A row of either database.
@@ -350,17 +371,17 @@ impl Row {
     }
 
     pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, BadColumn> {
-        let content: Json<serde_json::Value> = get!(self, column)?;
-        serde_json::from_value(content.0).map_err(|error| BadColumn::new(column, error))
+        let content: Json<&RawValue> = get!(self, column)?;
+        serde_json::from_str(content.0.get()).map_err(|error| BadColumn::new(column, error))
     }
 
     pub(super) fn maybe_json<T: DeserializeOwned>(
         &self,
         column: &str,
     ) -> Result<Option<T>, BadColumn> {
-        let content: Option<Json<serde_json::Value>> = get!(self, column)?;
+        let content: Option<Json<&RawValue>> = get!(self, column)?;
         content
-            .map(|content| serde_json::from_value(content.0))
+            .map(|content| serde_json::from_str(content.0.get()))
             .transpose()
             .map_err(|error| BadColumn::new(column, error))
     }
