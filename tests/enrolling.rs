@@ -1,6 +1,6 @@
 //! Taking over accounts that were there before, with what they have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use landfall_controls::cloud::{Cloud, Errand};
@@ -22,13 +22,13 @@ use serde_json::json;
 
 /// A session of a control in an account, through a role of the test's choice.
 fn session(cloud: &Cloud, place: &Place, control: &dyn AnyControl) -> Session {
-    let actions: BTreeSet<&'static str> = control.descriptor().actions.iter().copied().collect();
+    let actions = control.descriptor().actions;
     Session::new(
         cloud.clone(),
         Arc::new(place.clone()),
         "test".to_owned(),
         true,
-        actions.clone(),
+        actions.iter().copied().collect(),
         actions,
     )
 }

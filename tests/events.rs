@@ -113,6 +113,17 @@ impl Scene {
         }
     }
 
+    /// What history tells of a cell after a line.
+    async fn told(&self, target: TargetId, key: &CellKey, after: i64) -> Vec<EventKind> {
+        let events = self.store().events(target, after, 10_000).await.unwrap();
+        let of_cell = |event: &&Event| {
+            event.control.as_ref() == Some(&key.control)
+                && event.region.as_ref() == Some(&key.region)
+        };
+        let kinds = events.iter().filter(of_cell).map(|event| event.kind);
+        kinds.collect()
+    }
+
     /// The last drift that history tells of a cell.
     async fn found(&self, target: TargetId, key: &CellKey, since: Timestamp) -> Option<Event> {
         let events = self.store().events(target, 0, 10_000).await.unwrap();
@@ -248,6 +259,9 @@ async fn whoever_disturbs_an_account_is_named_and_the_account_put_right_at_once(
             .unwrap()
             .unwrap();
         assert_eq!((&*touch.actor, &*touch.event), (EVE, event));
+        let told = scene.told(target, &key, found.seq).await;
+        assert_eq!(told.first(), Some(&EventKind::ChangeApplied), "{key}");
+        assert_eq!(told.last(), Some(&EventKind::InSync), "{key}");
     }
     scene.end().await;
 }

@@ -1,5 +1,7 @@
 //! Cells come back as they were put, are counted by the status they have, and drift is listed.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use landfall_model::account::Phase;
 use landfall_model::cell::{Cell, CellKey, CellWaiver};
@@ -8,7 +10,7 @@ use landfall_model::event::EventKind;
 use landfall_model::ids::Revision;
 use landfall_model::repair::Repairs;
 use landfall_model::waiver::Beneficiary;
-use landfall_server::store::{DriftFilter, LeaseState, NewEvent, Results, StoreError};
+use landfall_server::store::{DriftFilter, LeaseState, NewEvent, Results, StoreError, Unchanged};
 use landfall_tests::database::both;
 use serde_json::json;
 
@@ -22,7 +24,9 @@ pub(super) fn cell(region: &str, control: &str) -> Cell {
     };
     Cell {
         known: true,
-        observed: Some(json!({"detector": "d-1", "enabled": true, "nothing": null})),
+        observed: Some(Arc::new(
+            json!({"detector": "d-1", "enabled": true, "nothing": null}),
+        )),
         observed_at: Some(at(7)),
         ..Cell::unseen(key, Revision::of(b"1"), at(9))
     }
@@ -127,6 +131,35 @@ async fn cells_come_back_as_they_were_put() {
             store.remove_cells(&lease, &[]).await.unwrap(),
             LeaseState::Held
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_cells_that_are_as_they_were_the_earliest_times_are_written() {
+    both(async |db| {
+        let store = &db.store;
+        let target = add(store, "a@example.com").await.target();
+        let lease = claim_one(store, at(0)).await;
+        let cells = ["a.a", "b.b", "c.c"].map(|control| cell("eu-west-1", control));
+        put_cells(store, &lease, &cells, 8).await;
+        let unchanged = [(0, 20, 31), (1, 21, 30)].map(|(n, seen, due): (usize, _, _)| Unchanged {
+            key: cells[n].key.clone(),
+            observed_at: at(seen),
+            due_at: at(due),
+        });
+        let results = Results {
+            unchanged: &unchanged,
+            ..Results::default()
+        };
+        let put = store.put_results(&lease, &results, at(22)).await;
+        assert_eq!(put.unwrap(), LeaseState::Held);
+        let mut expected = cells;
+        for cell in &mut expected[..2] {
+            cell.observed_at = Some(at(20));
+            cell.due_at = at(30);
+        }
+        assert_eq!(store.cells(target).await.unwrap(), expected);
     })
     .await;
 }

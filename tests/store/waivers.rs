@@ -2,7 +2,9 @@
 
 use landfall_model::account::Phase;
 use landfall_model::waiver::{Beneficiary, Objection, Waiver, WaiverDecision, WaiverState, Word};
-use landfall_server::store::{AskedRepair, RepairScope, Store, WaiverDecided, WaiverFilter};
+use landfall_server::store::{
+    AskedRepair, LeaseState, RepairScope, Results, Store, Unchanged, WaiverDecided, WaiverFilter,
+};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
@@ -241,6 +243,25 @@ async fn a_wish_for_repair_stands_until_a_later_look_finds_the_cell_in_sync() {
             put_cells(store, &lease, &cells, 12).await;
             let expected = stands.then(|| at(10));
             assert_eq!(wished().await, [expected, None], "seen at {look}");
+        }
+        store
+            .ask_repair(target, &scope, "alice", at(13))
+            .await
+            .unwrap();
+        for (look, stands) in [(12, true), (14, false)] {
+            let as_before = Unchanged {
+                key: seen("eu-west-1", look).key,
+                observed_at: at(look),
+                due_at: at(90),
+            };
+            let results = Results {
+                unchanged: &[as_before],
+                ..Results::default()
+            };
+            let put = store.put_results(&lease, &results, at(15)).await;
+            assert_eq!(put.unwrap(), LeaseState::Held);
+            let expected = stands.then(|| at(13));
+            assert_eq!(wished().await, [expected, None], "unchanged at {look}");
         }
         let state = store.target(target).await.unwrap().unwrap();
         assert!(state.generation > lease.generation, "it is a wish");

@@ -219,15 +219,14 @@ impl Stage {
     }
 
     fn session(&self, control: &dyn AnyControl, region: &Region) -> Session {
-        let actions: BTreeSet<&'static str> =
-            control.descriptor().actions.iter().copied().collect();
+        let actions = control.descriptor().actions;
         let place = self.place(control, region);
         Session::new(
             self.world.cloud.clone(),
             Arc::new(place),
             "test".to_owned(),
             true,
-            actions.clone(),
+            actions.iter().copied().collect(),
             actions,
         )
     }

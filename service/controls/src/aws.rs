@@ -1,6 +1,5 @@
 //! AWS as seen by one role in one account and Region.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use crate::clients::{Clients, signed_by};
 use crate::ec2::Ec2;
 use crate::error::CloudError;
 use crate::limiter::Limiter;
+use crate::session_policy::Actions;
 
 /// How long a call goes on asking for its turn while AWS answers *too many*.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ pub struct Aws {
     pub(crate) signer: Option<Credentials>,
     pub(crate) account: AccountId,
     pub(crate) region: Region,
-    pub(crate) actions: BTreeSet<&'static str>,
+    pub(crate) actions: Actions,
     pub(crate) young: bool,
     /// Whether other replicas call in this account too.
     pub(crate) shared: bool,

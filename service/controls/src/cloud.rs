@@ -7,7 +7,7 @@
 //! - credentials are kept here, one session for each account and set of actions (the SDK's identity cache holds 64 and
 //!   then forgets silently).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -31,7 +31,7 @@ use crate::limiter::Limiter;
 use crate::localhost::LocalhostResolver;
 use crate::organizational_units::UnitIds;
 use crate::roster::Rosters;
-use crate::session_policy;
+use crate::session_policy::{self, Actions};
 
 /// The Region that signs for global services.
 const GLOBAL_REGION: &str = "us-east-1";
@@ -65,7 +65,7 @@ struct Inner {
     sessions: Mutex<BTreeMap<SessionKey, Arc<tokio::sync::Mutex<Option<Credentials>>>>>,
 }
 
-type SessionKey = (AccountId, BTreeSet<&'static str>);
+type SessionKey = (AccountId, Actions);
 
 impl fmt::Debug for Cloud {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,7 +97,7 @@ pub struct Errand {
     pub account: AccountId,
     pub region: Region,
     /// The only actions that the session may do.
-    pub actions: BTreeSet<&'static str>,
+    pub actions: Actions,
     /// The request or run, for CloudTrail: a part of the session's name.
     pub reason: String,
     /// Whether the account is so new that refusals may only mean *not yet*.
@@ -188,7 +188,7 @@ impl Cloud {
     }
 
     /// The process's own credentials, as they are before any role is assumed.
-    pub fn own(&self, actions: BTreeSet<&'static str>) -> Aws {
+    pub fn own(&self, actions: Actions) -> Aws {
         Aws {
             clients: self.0.own.clone(),
             global: self.0.own.clone(),

@@ -3,7 +3,6 @@
 //! A message is taken away for a minute when it is received, and comes again unless it is deleted; now and then one comes
 //! twice. Whoever receives must be able to do the same thing again.
 
-use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
@@ -132,7 +131,7 @@ impl Queue {
         let errand = Errand {
             account,
             region,
-            actions: ACTIONS.iter().copied().collect::<BTreeSet<_>>(),
+            actions: ACTIONS.iter().copied().collect(),
             reason: "events".to_owned(),
             young: false,
             shared: true,

@@ -1,6 +1,5 @@
 //! What a control is handed: its place, and the accounts that it may act in.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use landfall_model::ids::AccountId;
@@ -13,6 +12,7 @@ use crate::cloud::{Cloud, Errand};
 use crate::error::CloudError;
 use crate::organizational_units::UnitIds;
 use crate::roster::Rosters;
+use crate::session_policy::Actions;
 
 /// One cell's way to AWS. Roles are assumed when a control first asks for an account.
 ///
@@ -25,8 +25,8 @@ pub struct Session {
     reason: String,
     young: bool,
     as_of: Mutex<Instant>,
-    target_actions: BTreeSet<&'static str>,
-    own_actions: BTreeSet<&'static str>,
+    target_actions: Actions,
+    own_actions: &'static [&'static str],
     target: OnceCell<Aws>,
     management: OnceCell<Aws>,
     security: OnceCell<Aws>,
@@ -41,8 +41,8 @@ impl Session {
         place: Arc<Place>,
         reason: String,
         young: bool,
-        target_actions: BTreeSet<&'static str>,
-        own_actions: BTreeSet<&'static str>,
+        target_actions: Actions,
+        own_actions: &'static [&'static str],
     ) -> Self {
         Session {
             cloud,
@@ -95,7 +95,9 @@ impl Session {
     /// The target's own account, in the cell's Region.
     pub async fn target(&self) -> Result<&Aws, CloudError> {
         self.target
-            .get_or_try_init(|| self.open(&self.place.account, &self.target_actions, self.young))
+            .get_or_try_init(|| {
+                self.open(&self.place.account, self.target_actions.clone(), self.young)
+            })
             .await
     }
 
@@ -103,7 +105,7 @@ impl Session {
     pub async fn management(&self) -> Result<&Aws, CloudError> {
         let account = &self.place.organization.management_account;
         self.management
-            .get_or_try_init(|| self.open(account, &self.own_actions, false))
+            .get_or_try_init(|| self.open(account, self.own_actions(), false))
             .await
     }
 
@@ -114,7 +116,7 @@ impl Session {
             CloudError::not_ready("sts:AssumeRole", "there is no security account yet")
         })?;
         self.security
-            .get_or_try_init(|| self.open(account, &self.own_actions, self.young))
+            .get_or_try_init(|| self.open(account, self.own_actions(), self.young))
             .await
     }
 
@@ -125,31 +127,35 @@ impl Session {
             CloudError::not_ready("sts:AssumeRole", "there is no log archive account yet")
         })?;
         self.log_archive
-            .get_or_try_init(|| self.open(account, &self.own_actions, self.young))
+            .get_or_try_init(|| self.open(account, self.own_actions(), self.young))
             .await
     }
 
     /// Assumes the role in the target's account anew: whether whoever comes next gets in.
     pub(crate) async fn try_to_enter(&self) -> Result<(), CloudError> {
-        let errand = self.errand(&self.place.account, &self.target_actions, false);
+        let errand = self.errand(&self.place.account, self.target_actions.clone(), false);
         Box::pin(self.cloud.enter(&errand)).await.map(drop)
     }
 
     async fn open(
         &self,
         account: &AccountId,
-        actions: &BTreeSet<&'static str>,
+        actions: Actions,
         young: bool,
     ) -> Result<Aws, CloudError> {
         let errand = self.errand(account, actions, young);
         Box::pin(self.cloud.assume(&errand)).await
     }
 
-    fn errand(&self, account: &AccountId, actions: &BTreeSet<&'static str>, young: bool) -> Errand {
+    fn own_actions(&self) -> Actions {
+        self.own_actions.iter().copied().collect()
+    }
+
+    fn errand(&self, account: &AccountId, actions: Actions, young: bool) -> Errand {
         Errand {
             account: account.clone(),
             region: self.place.region.clone(),
-            actions: actions.clone(),
+            actions,
             reason: self.reason.clone(),
             young,
             shared: self.place.organization.owns(account),

@@ -6,6 +6,8 @@
 //! and nothing is widened to a wildcard.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::sync::Arc;
 
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Descriptor;
@@ -15,6 +17,30 @@ use crate::error::CloudError;
 
 /// The longest session policy that `AssumeRole` takes, in characters (STS API, parameter `Policy`).
 pub const LONGEST: usize = 2_048;
+
+/// The IAM actions that a session may do. Cheap to clone: every try at every cell carries one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Actions(Arc<BTreeSet<&'static str>>);
+
+impl FromIterator<&'static str> for Actions {
+    fn from_iter<I: IntoIterator<Item = &'static str>>(actions: I) -> Self {
+        Actions(Arc::new(actions.into_iter().collect()))
+    }
+}
+
+impl<const N: usize> From<[&'static str; N]> for Actions {
+    fn from(actions: [&'static str; N]) -> Self {
+        actions.into_iter().collect()
+    }
+}
+
+impl Deref for Actions {
+    type Target = BTreeSet<&'static str>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
 
 /// The policy that narrows a session to its actions.
 pub(crate) fn document(actions: &BTreeSet<&'static str>) -> Result<String, CloudError> {
@@ -46,7 +72,7 @@ fn in_target(control: &Descriptor) -> impl Iterator<Item = &'static str> {
 
 /// The sessions in a target's account, by what each may do.
 #[derive(Debug)]
-pub struct Sessions(Vec<BTreeSet<&'static str>>);
+pub struct Sessions(Vec<Actions>);
 
 impl Sessions {
     /// Deals controls to sessions: each to the first that has room for it, in the order of their ids, so that the same
@@ -67,19 +93,17 @@ impl Sessions {
                 None => sessions.push(actions().collect()),
             }
         }
-        Sessions(sessions)
+        Sessions(sessions.into_iter().map(Actions::from_iter).collect())
     }
 
     /// The session that a control works in.
-    pub fn of_control(&self, control: &Descriptor) -> BTreeSet<&'static str> {
-        let holds = |session: &&BTreeSet<&'static str>| {
-            in_target(control).all(|action| session.contains(action))
-        };
+    pub fn of_control(&self, control: &Descriptor) -> Actions {
+        let holds = |session: &&Actions| in_target(control).all(|action| session.contains(action));
         self.0.iter().find(holds).cloned().unwrap_or_default()
     }
 
     /// The session to try first, while it is not known whether the account lets Landfall in.
-    pub fn first(&self) -> BTreeSet<&'static str> {
+    pub fn first(&self) -> Actions {
         self.0.first().cloned().unwrap_or_default()
     }
 

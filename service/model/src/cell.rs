@@ -1,6 +1,7 @@
 //! A cell: one control on one target in one Region, what was last seen of it, and what that means.
 
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,8 @@ impl fmt::Display for CellKey {
     }
 }
 
-/// What is remembered of a cell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What is remembered of a cell. Cheap to clone while it is in sync.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
     pub key: CellKey,
     /// The desired state that the rest was compared with.
@@ -33,7 +34,7 @@ pub struct Cell {
     /// `false` from before a mutating call until AWS was looked at again: what is there may be anything.
     pub known: bool,
     /// What AWS had at `observed_at`, in the control's words.
-    pub observed: Option<Value>,
+    pub observed: Option<Arc<Value>>,
     pub observed_at: Option<Timestamp>,
     /// What would have to change, as sentences; empty when observed is as desired.
     pub drift: Vec<String>,
@@ -83,6 +84,40 @@ impl Cell {
             attempts: 0,
             due_at,
         }
+    }
+
+    /// Whether nothing but the times of looks tells the cell from what it was: somebody looked, and all was as before.
+    pub fn is_as(&self, before: &Cell) -> bool {
+        let Cell {
+            key,
+            revision,
+            known,
+            observed,
+            observed_at: _,
+            drift,
+            drifted_since,
+            desired,
+            repair_asked_at,
+            repairs,
+            waiver,
+            waiting_for,
+            error,
+            attempts,
+            due_at: _,
+        } = self;
+        *key == before.key
+            && *revision == before.revision
+            && *known == before.known
+            && *observed == before.observed
+            && *drift == before.drift
+            && *drifted_since == before.drifted_since
+            && *desired == before.desired
+            && *repair_asked_at == before.repair_asked_at
+            && *repairs == before.repairs
+            && *waiver == before.waiver
+            && *waiting_for == before.waiting_for
+            && *error == before.error
+            && *attempts == before.attempts
     }
 
     /// What the cell's fields mean together. Derived here and nowhere else: API, pages, command line and metrics ask this.

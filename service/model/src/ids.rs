@@ -1,7 +1,9 @@
-//! Names of things: each a type of its own, so that an account id cannot stand where a Region is meant.
+//! Names of things: each a type of its own, so that an account id cannot stand where a Region is meant. Cheap to clone:
+//! every try at every cell carries several.
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +20,7 @@ macro_rules! name {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             pub fn as_str(&self) -> &str {
@@ -32,7 +34,7 @@ macro_rules! name {
             fn from_str(text: &str) -> Result<Self, BadName> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) {
-                    Ok($name(text.to_owned()))
+                    Ok($name(text.into()))
                 } else {
                     Err(BadName { value: text.to_owned(), expected: $expected })
                 }
@@ -49,7 +51,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 
@@ -119,14 +121,14 @@ impl OuPath {
     pub fn parent(&self) -> Option<OuPath> {
         self.0
             .rsplit_once('/')
-            .map(|(above, _)| OuPath(above.to_owned()))
+            .map(|(above, _)| OuPath(above.into()))
     }
 
     /// The last name of the path.
     pub fn name(&self) -> &str {
         self.0
             .rsplit_once('/')
-            .map_or(self.0.as_str(), |(_, name)| name)
+            .map_or(self.as_str(), |(_, name)| name)
     }
 
     /// The OUs above, outermost first, and this one last.
@@ -186,17 +188,29 @@ impl From<TargetId> for String {
 
 /// The first sixteen hexadecimal digits of a BLAKE3 hash over what something says: two with the same revision say the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Revision(String);
+#[serde(from = "String", into = "String")]
+pub struct Revision(Arc<str>);
+
+impl From<String> for Revision {
+    fn from(text: String) -> Self {
+        Revision(text.into())
+    }
+}
+
+impl From<Revision> for String {
+    fn from(revision: Revision) -> String {
+        revision.0.as_ref().to_owned()
+    }
+}
 
 impl Revision {
     pub fn of(content: &[u8]) -> Self {
-        Revision(blake3::hash(content).to_hex()[..16].to_owned())
+        Revision(blake3::hash(content).to_hex()[..16].into())
     }
 
     /// A revision as it was stored.
-    pub fn stored(text: String) -> Self {
-        Revision(text)
+    pub fn stored(text: impl Into<Arc<str>>) -> Self {
+        Revision(text.into())
     }
 
     pub fn as_str(&self) -> &str {

@@ -84,6 +84,11 @@ pub(super) struct Says {
 }
 
 impl Entry {
+    /// What the control is told for an account of `unit` wherever nothing is said of the Region.
+    pub fn parameters_for(&self, unit: Option<&OuPath>) -> Value {
+        self.merged(None, unit)
+    }
+
     /// What the control is told for an account of `unit` in `region`. The more particular says more: an OU over
     /// everywhere, an inner OU over those above it, and a Region over all of them, since what is said of a Region is
     /// mostly what AWS does not have there.

@@ -201,7 +201,7 @@ fn pin(text: &str) -> Pin {
     let (baseline, revision) = text.split_once('@').unwrap();
     Pin {
         baseline: baseline.to_owned(),
-        revision: Revision::stored(revision.to_owned()),
+        revision: Revision::stored(revision),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Cells: each Region × control of a target, with the status that follows from what was seen.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use jiff::Timestamp;
@@ -145,7 +146,7 @@ impl From<Cell> for CellState {
             waiver_id: cell.waiver.map(|waiver| waiver.id),
             waiting_for: cell.waiting_for.map(String::from),
             error: cell.error.map(CellError::from),
-            observed: cell.observed,
+            observed: cell.observed.map(Arc::unwrap_or_clone),
             observed_at: cell.observed_at,
             attempts: cell.attempts,
             due_at: cell.due_at,

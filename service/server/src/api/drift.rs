@@ -1,6 +1,7 @@
 //! What differs from its baseline now, and the wish to have it repaired.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::Json as Reply;
 use axum::extract::State;
@@ -108,7 +109,7 @@ impl From<DriftedCell> for Drift {
             status: status.name().to_owned(),
             expected: cell.drift,
             desired: cell.desired,
-            observed: cell.observed,
+            observed: cell.observed.map(Arc::unwrap_or_clone),
             observed_at: cell.observed_at,
             drifted_since: cell.drifted_since,
             attempts: cell.attempts,

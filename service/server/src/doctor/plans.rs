@@ -1,6 +1,6 @@
 //! What controls would change: they observe and plan as in the engine, and nobody applies.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -135,7 +135,6 @@ async fn look(
     region: &Region,
 ) -> (ControlId, Region, Told) {
     let descriptor = control.descriptor();
-    let actions: BTreeSet<&'static str> = descriptor.actions.iter().copied().collect();
     let place = Place {
         region: region.clone(),
         ..place.clone()
@@ -145,8 +144,8 @@ async fn look(
         Arc::new(place),
         "doctor".to_owned(),
         false,
-        actions.clone(),
-        actions,
+        descriptor.actions.iter().copied().collect(),
+        descriptor.actions,
     );
     let told = async {
         let desired = control.desired(&parameters, session.place())?;

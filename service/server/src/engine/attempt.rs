@@ -4,6 +4,8 @@
 //! meanwhile must not hold a connection for which that something may be waiting, so a try reaches the database through the
 //! journal alone.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use landfall_controls::control::{AnyControl, Desired, Look, PlannedChange};
 use landfall_controls::session::Session;
@@ -16,10 +18,10 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use super::cells::Work;
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, Line};
 use super::touched::Touches;
 use super::{Engine, PassError};
-use crate::store::NewEvent;
+use crate::store::{NewEvent, Unchanged};
 
 /// A cell that is being worked on, and what is to be written down about it next.
 pub(super) struct Attempt<'a> {
@@ -30,18 +32,22 @@ pub(super) struct Attempt<'a> {
     pub(super) control: &'static dyn AnyControl,
     pub(super) session: Session,
     pub(super) cell: Cell,
+    /// The cell as it stands in the database, if it does.
+    pub(super) stored: Option<Arc<Cell>>,
+    /// Whether it was ever seen to differ.
+    pub(super) differed: bool,
     pub(super) entry: Entry,
 }
 
 impl Attempt<'_> {
     /// What AWS says no to stands in the cell; only a lost lease or a database fault ends the pass.
-    pub(super) async fn run(mut self, parameters: &Value) -> Result<Cell, PassError> {
+    pub(super) async fn run(mut self: Box<Self>, parameters: &Value) -> Result<Cell, PassError> {
         let now = self.engine.clock.now();
         let waiver = &mut self.cell.waiver;
         *waiver = waiver.filter(|waiver| waiver.until > now);
         let was_in_sync = self.cell.status() == CellStatus::InSync;
         let last_error = self.cell.error.take();
-        match Box::pin(self.converge(parameters)).await {
+        match self.converge(parameters).await {
             Ok(()) => {}
             Err(PassError::Cloud(error)) => {
                 self.again(error.kind);
@@ -62,7 +68,7 @@ impl Attempt<'_> {
             self.cell.due_at = self.cell.due_at.min(waiver.until);
         }
         let status = self.cell.status();
-        if status == CellStatus::InSync && !was_in_sync {
+        if status == CellStatus::InSync && (self.differed || !was_in_sync) {
             self.tell(EventKind::InSync, format!("{} is in sync", self.cell.key));
         }
         metrics::counter!("landfall_reconcile_total", "control" => self.cell.key.control.to_string(), "outcome" => status.name()).increment(1);
@@ -110,7 +116,7 @@ impl Attempt<'_> {
         }
         cell.revision = desired.revision.clone();
         cell.known = true;
-        cell.observed = Some(look.observed);
+        cell.observed = Some(Arc::new(look.observed));
         cell.observed_at = Some(now);
         cell.drift = look
             .changes
@@ -130,6 +136,7 @@ impl Attempt<'_> {
             cell.due_at = next_look;
             return look.changes;
         }
+        self.differed = true;
         cell.desired = Some(desired.to_json());
         if cell.drifted_since.is_none() {
             cell.drifted_since = Some(now);
@@ -144,10 +151,11 @@ impl Attempt<'_> {
         // From here on the cell may be anything, and that is known before AWS is told.
         self.cell.known = false;
         let unknown = Entry {
-            cell: Some(self.cell.clone()),
+            cell: Some(Line::Cell(self.cell.clone())),
             events: std::mem::take(&mut self.entry.events),
             assets: None,
         };
+        self.stored = None;
         self.journal.write(unknown).await?;
         for change in changes {
             self.control.apply(&self.session, change).await?;
@@ -172,9 +180,22 @@ impl Attempt<'_> {
     }
 
     /// Writes down what came of it: the cell as it is known now.
-    pub(super) async fn write(mut self) -> Result<Cell, PassError> {
-        self.entry.cell = Some(self.cell.clone());
-        self.journal.write(self.entry).await?;
+    pub(super) async fn write(mut self: Box<Self>) -> Result<Cell, PassError> {
+        let cell = &self.cell;
+        let as_before = match (&self.stored, cell.observed_at, &cell.waiver) {
+            // When a cell with a waiver is due is its own affair.
+            (Some(stored), Some(observed_at), None) if cell.is_as(stored) => Some(observed_at),
+            _ => None,
+        };
+        self.entry.cell = Some(match as_before {
+            Some(observed_at) => Line::Unchanged(Unchanged {
+                key: cell.key.clone(),
+                observed_at,
+                due_at: cell.due_at,
+            }),
+            None => Line::Cell(cell.clone()),
+        });
+        self.journal.write(std::mem::take(&mut self.entry)).await?;
         Ok(self.cell)
     }
 }

@@ -1,13 +1,16 @@
 //! The board of a pass: which cells there are, which may begin now, and which wait for which.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_controls::control::AnyControl;
 use landfall_controls::registry;
 use landfall_controls::session_policy::Sessions;
 use landfall_model::cell::{Cell, CellKey};
+use landfall_model::control::Descriptor;
 use landfall_model::ids::{ControlId, Region, Revision, TargetId};
+use landfall_model::place::Place;
 use serde_json::Value;
 
 use super::cells::Work;
@@ -15,8 +18,13 @@ use super::cells::Work;
 /// A cell of this pass.
 pub(super) struct Slot {
     pub(super) control: &'static dyn AnyControl,
-    pub(super) parameters: Value,
+    pub(super) parameters: Arc<Value>,
+    pub(super) place: Arc<Place>,
     pub(super) cell: Cell,
+    /// The cell as it stands in the database, if it does.
+    pub(super) stored: Option<Arc<Cell>>,
+    /// The cells that have to be in sync first.
+    before: Vec<Before>,
     pub(super) running: bool,
     /// Whether it was touched while it was running, so that this try may have looked too early.
     pub(super) touched: bool,
@@ -29,10 +37,16 @@ impl Slot {
     }
 }
 
+/// A cell that has to be in sync before another one.
+struct Before {
+    key: CellKey,
+    /// Whether it is the target's own; otherwise it is the organization's.
+    own: bool,
+}
+
 /// All cells of a target, by key.
 pub(super) struct Board<'a> {
     pub(super) slots: BTreeMap<CellKey, Slot>,
-    home: Region,
     organization_settled: &'a BTreeSet<CellKey>,
 }
 
@@ -49,6 +63,14 @@ impl<'a> Board<'a> {
             .collect();
         let zone = &work.place.landing_zone;
         let for_organization = work.lease.target == TargetId::Organization;
+        let in_region = |region: &Region| {
+            let region = region.clone();
+            Arc::new(Place {
+                region,
+                ..work.place.clone()
+            })
+        };
+        let mut places: BTreeMap<&Region, Arc<Place>> = BTreeMap::new();
         let mut slots = BTreeMap::new();
         for (id, entry) in &work.baseline.controls {
             let control = registry::control(id)
@@ -62,20 +84,31 @@ impl<'a> Board<'a> {
             } else {
                 std::slice::from_ref(&zone.home_region)
             };
+            let everywhere = Arc::new(entry.parameters_for(work.unit.as_ref()));
             for region in regions.iter().filter(|region| entry.regions.hold(region)) {
                 let key = CellKey {
                     region: region.clone(),
                     control: id.clone(),
                 };
-                let cell = stored
-                    .remove(&key)
-                    .unwrap_or_else(|| Cell::unseen(key.clone(), Revision::of(b""), now));
+                let stored = stored.remove(&key).map(Arc::new);
+                let cell = match &stored {
+                    Some(cell) => Cell::clone(cell),
+                    None => Cell::unseen(key.clone(), Revision::of(b""), now),
+                };
+                let parameters = match entry.region.contains_key(region) {
+                    true => Arc::new(entry.parameters_at(region, work.unit.as_ref())),
+                    false => everywhere.clone(),
+                };
+                let place = places.entry(region).or_insert_with(|| in_region(region));
                 slots.insert(
                     key,
                     Slot {
                         control,
-                        parameters: entry.parameters_at(region, work.unit.as_ref()),
+                        parameters,
+                        place: place.clone(),
+                        before: before(control.descriptor(), region, &zone.home_region),
                         cell,
+                        stored,
                         running: false,
                         touched: false,
                     },
@@ -86,7 +119,6 @@ impl<'a> Board<'a> {
         (
             Board {
                 slots,
-                home: zone.home_region.clone(),
                 organization_settled: &work.organization_settled,
             },
             left_over,
@@ -98,41 +130,24 @@ impl<'a> Board<'a> {
         Sessions::of(self.slots.values().map(|slot| slot.control.descriptor()))
     }
 
-    /// The cells that have to be in sync before this one: of the target itself, or else of the organization.
-    pub(super) fn before(&self, key: &CellKey) -> Vec<(bool, CellKey)> {
-        let descriptor = self.slots[key].control.descriptor();
-        let first_region =
-            (descriptor.first_region_alone && key.region != self.home).then(|| CellKey {
-                region: self.home.clone(),
-                ..key.clone()
-            });
-        let after = descriptor.after.iter().filter_map(|id| {
-            let scope = registry::control(id)?.descriptor().scope;
-            let region = if scope.is_regional() {
-                key.region.clone()
-            } else {
-                self.home.clone()
-            };
-            let control = id.clone();
-            let own = scope.is_organization() == descriptor.scope.is_organization();
-            Some((own, CellKey { region, control }))
-        });
-        first_region
-            .into_iter()
-            .map(|key| (true, key))
-            .chain(after)
-            .collect()
+    /// The cells of the target itself that have to be in sync before this one.
+    pub(super) fn own_before(&self, key: &CellKey) -> impl Iterator<Item = &CellKey> {
+        let slot = self.slots.get(key);
+        let before = slot.map_or(&[][..], |slot| &slot.before);
+        before
+            .iter()
+            .filter(|before| before.own)
+            .map(|before| &before.key)
     }
 
     /// The first control that a cell still has to wait for.
-    fn waits_for(&self, key: &CellKey) -> Option<ControlId> {
-        self.before(key)
-            .into_iter()
-            .find(|(own, before)| match own {
-                true => !self.satisfied(before),
-                false => !self.organization_settled.contains(before),
-            })
-            .map(|(_, before)| before.control)
+    fn waits_for<'s>(&self, slot: &'s Slot) -> Option<&'s ControlId> {
+        let unsettled = |before: &&Before| match before.own {
+            true => !self.satisfied(&before.key),
+            false => !self.organization_settled.contains(&before.key),
+        };
+        let first = slot.before.iter().find(unsettled);
+        first.map(|before| &before.key.control)
     }
 
     /// Whether a cell of this target is settled, or is not wanted at all.
@@ -150,14 +165,14 @@ impl<'a> Board<'a> {
             .collect();
         let mut ready = Vec::new();
         for key in due {
-            let waits_for = self.waits_for(&key);
+            let waiting_for = self.waits_for(&self.slots[&key]).cloned();
             let slot = self
                 .slots
                 .get_mut(&key)
                 .expect("the key comes from the board");
-            slot.cell.waiting_for = waits_for;
-            if slot.cell.waiting_for.is_none() {
-                slot.running = true;
+            slot.running = waiting_for.is_none();
+            slot.cell.waiting_for = waiting_for;
+            if slot.running {
                 ready.push(key);
             }
         }
@@ -182,4 +197,27 @@ impl<'a> Board<'a> {
             .map(|slot| slot.cell.due_at)
             .min()
     }
+}
+
+/// What has to be in sync before a control in a Region.
+fn before(control: &Descriptor, region: &Region, home: &Region) -> Vec<Before> {
+    let first_region = (control.first_region_alone && region != home).then(|| Before {
+        key: CellKey {
+            region: home.clone(),
+            control: control.id.clone(),
+        },
+        own: true,
+    });
+    let after = control.after.iter().filter_map(|id| {
+        let scope = registry::control(id)?.descriptor().scope;
+        let region = if scope.is_regional() { region } else { home };
+        Some(Before {
+            key: CellKey {
+                region: region.clone(),
+                control: id.clone(),
+            },
+            own: scope.is_organization() == control.scope.is_organization(),
+        })
+    });
+    first_region.into_iter().chain(after).collect()
 }

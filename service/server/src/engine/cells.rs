@@ -14,8 +14,7 @@ use landfall_controls::session_policy::Sessions;
 use landfall_model::asset::Asset;
 use landfall_model::baseline::Baseline;
 use landfall_model::cell::{Cell, CellKey, CellStatus};
-use landfall_model::control::Descriptor;
-use landfall_model::ids::{OuPath, Region, TargetId};
+use landfall_model::ids::{OuPath, TargetId};
 use landfall_model::place::Place;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -23,7 +22,7 @@ use tracing::{Instrument, info_span};
 
 use super::attempt::Attempt;
 use super::board::{Board, Slot};
-use super::journal::{Entry, Journal, Writer};
+use super::journal::{Entry, Journal, Line, Writer};
 use super::touched::{Hearing, Touches};
 use super::{Engine, PassError, clock, held};
 use crate::store::Lease;
@@ -123,17 +122,18 @@ impl Engine {
                     let since = slot.cell.observed_at;
                     let since =
                         since.map_or(work.lease.due_since, |at| at.max(work.lease.due_since));
-                    let descriptor = slot.control.descriptor();
-                    let attempt = Attempt {
+                    let attempt = Box::new(Attempt {
                         engine: self,
                         work,
                         journal,
                         touches: &touches,
                         control: slot.control,
-                        session: self.session(work, &sessions, descriptor, &key.region, since),
+                        session: self.session(work, &sessions, slot, since),
                         cell: slot.cell.clone(),
+                        stored: slot.stored.clone(),
+                        differed: false,
                         entry: Entry::default(),
-                    };
+                    });
                     let parameters = slot.parameters.clone();
                     let span = info_span!("control", id = %key.control, region = %key.region);
                     running.push(async move { attempt.run(&parameters).await }.instrument(span));
@@ -158,6 +158,7 @@ impl Engine {
                     let slot = board.slots.get_mut(&cell.key).expect("attempts are made of the board's cells");
                     let was = slot.cell.status();
                     slot.running = false;
+                    slot.stored = Some(Arc::new(cell.clone()));
                     slot.cell = cell;
                     if std::mem::take(&mut slot.touched) {
                         slot.cell.due_at = self.clock.now();
@@ -186,7 +187,7 @@ impl Engine {
         for slot in waiting {
             journal
                 .write(Entry {
-                    cell: Some(slot.cell.clone()),
+                    cell: Some(Line::Cell(slot.cell.clone())),
                     ..Entry::default()
                 })
                 .await?;
@@ -237,14 +238,10 @@ impl Engine {
     /// be mended.
     fn hasten(&self, board: &mut Board<'_>, work: &Work<'_>, now: Timestamp) {
         let soon = now + self.settings.look_every / 10;
-        for (key, slot) in &mut board.slots {
-            let place = Place {
-                region: key.region.clone(),
-                ..work.place.clone()
-            };
+        for slot in board.slots.values_mut() {
             let revision = slot
                 .control
-                .desired(&slot.parameters, &place)
+                .desired(&slot.parameters, &slot.place)
                 .map(|desired| desired.revision);
             let changed = revision.is_ok_and(|revision| revision != slot.cell.revision);
             let status = slot.cell.status();
@@ -268,31 +265,26 @@ impl Engine {
         &self,
         work: &Work<'_>,
         sessions: &Sessions,
-        descriptor: &Descriptor,
-        region: &Region,
+        slot: &Slot,
         since: Timestamp,
     ) -> Session {
         let ago = Duration::try_from(self.clock.now().duration_since(since)).unwrap_or_default();
         let now = Instant::now();
         let as_of = now.checked_sub(ago).unwrap_or(now);
-        let place = Place {
-            region: region.clone(),
-            ..work.place.clone()
-        };
-        let own: BTreeSet<&'static str> = descriptor.actions.iter().copied().collect();
+        let descriptor = slot.control.descriptor();
         // The organization's controls are many: together they would not fit into one session policy.
         let target_actions = if descriptor.scope.is_organization() {
-            own.clone()
+            descriptor.actions.iter().copied().collect()
         } else {
             sessions.of_control(descriptor)
         };
         Session::new(
             self.cloud.clone(),
-            Arc::new(place),
+            slot.place.clone(),
             work.lease.target.to_string(),
             work.young,
             target_actions,
-            own,
+            descriptor.actions,
         )
         .as_of(as_of)
     }

@@ -2,7 +2,7 @@
 //!
 //! A pass has hundreds of cells that finish when they finish. Their results go through one writer, which takes whatever has
 //! come together while it was writing, and waits a moment for more: hundreds of results cost a handful of transactions.
-//! Who must know that his line stands, before calling AWS, waits for it.
+//! Who must know that his entry stands, before calling AWS, waits for it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,22 +14,29 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{PassError, held};
 use crate::engine::clock::{self, Clock};
-use crate::store::{AssetReport, Lease, NewEvent, Results, Store};
+use crate::store::{AssetReport, Lease, NewEvent, Results, Store, Unchanged};
+
+/// What is to be written down of a cell.
+pub(super) enum Line {
+    /// It is as it stands in the database.
+    Unchanged(Unchanged),
+    Cell(Cell),
+}
 
 /// Something to write down.
 #[derive(Default)]
 pub(super) struct Entry {
-    pub(super) cell: Option<Cell>,
+    pub(super) cell: Option<Line>,
     pub(super) events: Vec<NewEvent>,
     /// The assets that a control saw, under the control's name.
     pub(super) assets: Option<(String, Vec<Asset>)>,
 }
 
-type Line = (Entry, oneshot::Sender<()>);
+type Awaited = (Entry, oneshot::Sender<()>);
 
 /// The writing end. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Journal(mpsc::UnboundedSender<Line>);
+pub(super) struct Journal(mpsc::UnboundedSender<Awaited>);
 
 /// The end that writes, under the pass's lease.
 pub(super) struct Writer<'a> {
@@ -39,13 +46,13 @@ pub(super) struct Writer<'a> {
     /// Who owns the assets.
     pub(super) owner: String,
     pub(super) tags: BTreeMap<String, String>,
-    lines: mpsc::UnboundedReceiver<Line>,
+    entries: mpsc::UnboundedReceiver<Awaited>,
 }
 
-/// The most lines of one transaction.
+/// The most entries of one transaction.
 const MOST: usize = 256;
 
-/// How long the first line of a transaction waits for others: less than a call to AWS takes, and many commits saved.
+/// How long the first entry of a transaction waits for others: less than a call to AWS takes, and many commits saved.
 const MOMENT: Duration = Duration::from_millis(20);
 
 impl Journal {
@@ -67,7 +74,7 @@ impl<'a> Writer<'a> {
         owner: String,
         tags: BTreeMap<String, String>,
     ) -> (Journal, Self) {
-        let (sender, lines) = mpsc::unbounded_channel();
+        let (sender, entries) = mpsc::unbounded_channel();
         (
             Journal(sender),
             Writer {
@@ -76,27 +83,32 @@ impl<'a> Writer<'a> {
                 clock,
                 owner,
                 tags,
-                lines,
+                entries,
             },
         )
     }
 
     /// Writes until every `Journal` is gone.
     pub(super) async fn run(mut self) -> Result<(), PassError> {
-        let mut lines = Vec::new();
-        while self.lines.recv_many(&mut lines, MOST).await > 0 {
+        let mut entries = Vec::new();
+        while self.entries.recv_many(&mut entries, MOST).await > 0 {
             clock::pause(MOMENT).await;
-            while lines.len() < MOST
-                && let Ok(line) = self.lines.try_recv()
+            while entries.len() < MOST
+                && let Ok(entry) = self.entries.try_recv()
             {
-                lines.push(line);
+                entries.push(entry);
             }
             let mut cells = Vec::new();
+            let mut unchanged = Vec::new();
             let mut events = Vec::new();
             let mut reports = Vec::new();
             let mut done = Vec::new();
-            for (entry, sender) in lines.drain(..) {
-                cells.extend(entry.cell);
+            for (entry, sender) in entries.drain(..) {
+                match entry.cell {
+                    Some(Line::Cell(cell)) => cells.push(cell),
+                    Some(Line::Unchanged(cell)) => unchanged.push(cell),
+                    None => {}
+                }
                 events.extend(entry.events);
                 let report = |(source, assets)| AssetReport { source, assets };
                 reports.extend(entry.assets.map(report));
@@ -104,6 +116,7 @@ impl<'a> Writer<'a> {
             }
             let results = Results {
                 cells: &latest(cells),
+                unchanged: &unchanged,
                 events: &events,
                 assets: &reports,
                 owner: &self.owner,

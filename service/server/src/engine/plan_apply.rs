@@ -163,10 +163,7 @@ impl Engine {
             .map(async |planned| {
                 let slot = board.slots.get(&planned.key);
                 let looked = match slot {
-                    Some(slot) => {
-                        let key = &planned.key;
-                        Some(self.look_at(work, sessions, key, slot, wanted.since).await)
-                    }
+                    Some(slot) => Some(self.look_at(work, sessions, slot, wanted.since).await),
                     None => None,
                 };
                 (planned, slot, looked)
@@ -227,8 +224,9 @@ impl Engine {
                 false => ready
                     .keys()
                     .filter(|key| {
-                        !own_before(board, key)
-                            .any(|before| ready.contains_key(&before) || begun.contains(&before))
+                        !board
+                            .own_before(key)
+                            .any(|before| ready.contains_key(before) || begun.contains(before))
                     })
                     .cloned()
                     .collect(),
@@ -237,10 +235,11 @@ impl Engine {
                 let Some(cell) = ready.remove(key) else {
                     continue;
                 };
-                let done_before: Vec<(CellKey, bool)> = own_before(board, key)
+                let done_before: Vec<(CellKey, bool)> = board
+                    .own_before(key)
                     .filter_map(|before| {
-                        let applied = known.get(&before)?.is_applied();
-                        Some((before, applied))
+                        let applied = known.get(before)?.is_applied();
+                        Some((before.clone(), applied))
                     })
                     .collect();
                 match done_before.iter().find(|(_, applied)| !applied) {
@@ -304,7 +303,7 @@ impl Engine {
         } = ready;
         cell.error = None;
         cell.waiting_for = None;
-        let mut attempt = Attempt {
+        let mut attempt = Box::new(Attempt {
             engine: self,
             work: applying.work,
             journal,
@@ -312,17 +311,13 @@ impl Engine {
             control: looked.control,
             session: looked.session,
             cell,
+            stored: None,
+            differed: false,
             entry: Entry::default(),
-        };
-        if again {
-            let descriptor = looked.control.descriptor();
-            attempt.session = self.session(
-                applying.work,
-                applying.sessions,
-                descriptor,
-                &planned.key.region,
-                self.clock.now(),
-            );
+        });
+        if again && let Some(slot) = applying.board.slots.get(&planned.key) {
+            let now = self.clock.now();
+            attempt.session = self.session(applying.work, applying.sessions, slot, now);
         }
         let look = (!again).then_some(looked.look);
         let changing = attempt.change_as(planned, &looked.desired, look);
@@ -390,14 +385,6 @@ impl Attempt<'_> {
             look = self.control.look(&self.session, desired).await?;
         }
     }
-}
-
-/// The cells of the same target that come before one.
-fn own_before<'a>(board: &'a Board<'_>, key: &CellKey) -> impl Iterator<Item = CellKey> + use<'a> {
-    board
-        .before(key)
-        .into_iter()
-        .filter_map(|(own, before)| own.then_some(before))
 }
 
 /// What is not as it was when the plan was made. `begun`: some of the plan's own changes may have been applied since.

@@ -12,7 +12,6 @@ use landfall_controls::control::{AnyControl, Desired, Look};
 use landfall_controls::error::CloudError;
 use landfall_controls::session::Session;
 use landfall_controls::session_policy::Sessions;
-use landfall_model::cell::CellKey;
 use landfall_model::cloud_error::{CloudErrorKind, Help};
 use landfall_model::ids::{Revision, TargetId};
 use landfall_model::plan::TargetStage;
@@ -146,12 +145,7 @@ impl Engine {
         self.enter(work, &sessions).await?;
         let mut looks: FuturesUnordered<_> = covered()
             .filter(|(_, slot)| !waived(slot))
-            .map(async |(key, slot)| {
-                (
-                    key,
-                    self.look_at(work, &sessions, key, slot, wanted.since).await,
-                )
-            })
+            .map(async |(key, slot)| (key, self.look_at(work, &sessions, slot, wanted.since).await))
             .collect();
         let mut cells_in_sync = 0;
         let mut cells = Vec::new();
@@ -194,12 +188,11 @@ impl Engine {
         &self,
         work: &Work<'_>,
         sessions: &Sessions,
-        key: &CellKey,
         slot: &Slot,
         since: Timestamp,
     ) -> Result<Looked, CloudError> {
         let control = slot.control;
-        let session = self.session(work, sessions, control.descriptor(), &key.region, since);
+        let session = self.session(work, sessions, slot, since);
         let mut patience = Patience::default();
         loop {
             let looked = async {

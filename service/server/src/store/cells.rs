@@ -1,5 +1,7 @@
 //! Cells: what was last seen of each control on each target in each Region.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -48,7 +50,7 @@ impl Stored for TargetCell {
                 },
                 revision: Revision::stored(row.text("revision")?),
                 known: row.boolean("known")?,
-                observed: row.maybe_json("observed")?,
+                observed: row.maybe_json("observed")?.map(Arc::new),
                 observed_at: row.maybe_time("observed_at")?,
                 drift: row.json("drift")?,
                 drifted_since: row.maybe_time("drifted_since")?,
@@ -109,7 +111,7 @@ impl Stored for CellCount {
                 request_id: None,
             }),
             attempts: row.number("attempts")?,
-            ..Cell::unseen(key, Revision::stored(String::new()), Timestamp::UNIX_EPOCH)
+            ..Cell::unseen(key, Revision::stored(""), Timestamp::UNIX_EPOCH)
         };
         Ok(CellCount {
             control,
@@ -117,6 +119,48 @@ impl Stored for CellCount {
             cells: row.number("n")?,
         })
     }
+}
+
+/// A cell that a look found as it stands in the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unchanged {
+    pub key: CellKey,
+    /// When it was looked at.
+    pub observed_at: Timestamp,
+    pub due_at: Timestamp,
+}
+
+/// Writes down that cells are as they were. One statement for many: the earliest of their times stand for all.
+pub(super) async fn saw_in(
+    tx: &mut Tx,
+    target: TargetId,
+    cells: &[Unchanged],
+) -> Result<(), StoreError> {
+    for cells in chunks(cells) {
+        let observed_at = cells.iter().map(|cell| cell.observed_at).min();
+        let due_at = cells.iter().map(|cell| cell.due_at).min();
+        let mut saw = Builder::new("update cell set observed_at = ");
+        saw.value(observed_at)
+            .push(", due_at = ")
+            .value(due_at)
+            .push(
+                ", repair_asked_at = case
+                    when known and error is null and drifted_since is null and repair_asked_at <= ",
+            )
+            .value(observed_at)
+            .push(" then null else repair_asked_at end where target_id = ")
+            .value(target)
+            .push(" and (region, control) in (values ")
+            .rows(cells.iter().map(|cell| -> [Value; 2] {
+                [
+                    cell.key.region.as_str().into(),
+                    cell.key.control.as_str().into(),
+                ]
+            }))
+            .push(")");
+        tx.execute(saw.query()).await?;
+    }
+    Ok(())
 }
 
 /// Writes down the state of a target's cells. Each key at most once.
@@ -238,7 +282,7 @@ fn values(target: TargetId, cell: &Cell) -> [Value; 18] {
         cell.key.control.as_str().into(),
         cell.revision.as_str().into(),
         cell.known.into(),
-        Value::maybe_json(cell.observed.as_ref()),
+        Value::maybe_json(cell.observed.as_deref()),
         cell.observed_at.into(),
         Value::json(&cell.drift),
         cell.drifted_since.into(),

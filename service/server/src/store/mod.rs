@@ -71,7 +71,7 @@ use tokio::task::AbortHandle;
 
 pub use accounts::{Account, AccountFilter, PhaseCount, Purpose};
 pub use assets::{AssetFilter, AssetReport, AssetRow, AssetVersion, Lookup};
-pub use cells::{CellCount, TargetCell};
+pub use cells::{CellCount, TargetCell, Unchanged};
 pub use closures::ClosureBegun;
 pub use creation::Begun;
 pub use db::{LITE_MIGRATIONS, PG_MIGRATIONS};

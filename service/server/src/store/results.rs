@@ -9,12 +9,13 @@ use super::assets::AssetReport;
 use super::error::StoreError;
 use super::events::{self, NewEvent};
 use super::lease::{self, Lease, LeaseState};
-use super::{Store, Tell, assets, cells};
+use super::{Store, Tell, Unchanged, assets, cells};
 
-/// What came of looking at some of a target's cells. Each cell at most once.
+/// What came of looking at some of a target's cells. Each cell at most once, in `cells` or in `unchanged`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Results<'a> {
     pub cells: &'a [Cell],
+    pub unchanged: &'a [Unchanged],
     pub events: &'a [NewEvent],
     pub assets: &'a [AssetReport],
     /// Whose the assets are.
@@ -36,6 +37,7 @@ impl Store {
             return Ok(LeaseState::Lost);
         }
         cells::put_in(&mut tx, lease.target, results.cells).await?;
+        cells::saw_in(&mut tx, lease.target, results.unchanged).await?;
         events::append(&mut tx, results.events, now).await?;
         if !results.assets.is_empty() {
             let none = BTreeMap::new();

@@ -36,7 +36,7 @@ async fn drifted() -> (Server, Uuid) {
         drift: vec!["enable the detector".to_owned()],
         drifted_since: Some(now),
         desired: Some(json!({ "enabled": true })),
-        observed: Some(json!({ "enabled": false })),
+        observed: Some(json!({ "enabled": false }).into()),
         observed_at: Some(now),
         waiver,
         ..Cell::unseen(
