@@ -1,7 +1,7 @@
 //! The OU tree, and the way between an OU's path and its id.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::ids::OuPath;
@@ -52,9 +52,20 @@ pub async fn list(aws: &Aws, root_id: &str) -> Result<BTreeMap<OuPath, String>, 
     Ok(units)
 }
 
-/// What is remembered of the tree: ids stay for an OU's life, so it is read again only when something is missing.
+/// What is remembered of the tree: ids stay for an OU's life, so it is read again only when something is missing, and once
+/// for all who miss something at the same time.
 #[derive(Debug, Default)]
-pub struct UnitIds(Mutex<BTreeMap<OuPath, String>>);
+pub struct UnitIds {
+    tree: Mutex<Tree>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Tree {
+    units: BTreeMap<OuPath, String>,
+    /// How many times it was read.
+    readings: u64,
+}
 
 impl UnitIds {
     /// The id of an OU. `NotReady` where there is none: the organization's own reconcile makes it.
@@ -64,11 +75,8 @@ impl UnitIds {
         root_id: &str,
         path: &OuPath,
     ) -> Result<String, CloudError> {
-        if let Some(id) = self.known(|units| units.get(path).cloned()) {
-            return Ok(id);
-        }
-        self.refresh(aws, root_id).await?;
-        self.known(|units| units.get(path).cloned()).ok_or_else(|| {
+        let find = |units: &BTreeMap<OuPath, String>| units.get(path).cloned();
+        self.find(aws, root_id, find).await?.ok_or_else(|| {
             CloudError::not_ready(LIST, format!("there is no organizational unit {path} yet"))
         })
     }
@@ -81,25 +89,67 @@ impl UnitIds {
                 .find(|(_, known)| *known == id)
                 .map(|(path, _)| path.clone())
         };
-        if let Some(path) = self.known(find) {
-            return Ok(path);
-        }
-        self.refresh(aws, root_id).await?;
-        self.known(find).ok_or_else(|| CloudError::new(CloudErrorKind::Invalid, LIST, format!("the account is in an organizational unit with id {id} whose name Landfall cannot use")))
+        self.find(aws, root_id, find).await?.ok_or_else(|| CloudError::new(CloudErrorKind::Invalid, LIST, format!("the account is in an organizational unit with id {id} whose name Landfall cannot use")))
     }
 
     /// Takes over what somebody else just read.
     pub fn remember(&self, units: BTreeMap<OuPath, String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = units;
+        let mut tree = self.tree();
+        tree.units = units;
+        tree.readings += 1;
     }
 
-    async fn refresh(&self, aws: &Aws, root_id: &str) -> Result<(), CloudError> {
-        let units = list(aws, root_id).await?;
-        self.remember(units);
-        Ok(())
+    async fn find<T>(
+        &self,
+        aws: &Aws,
+        root_id: &str,
+        find: impl Fn(&BTreeMap<OuPath, String>) -> Option<T>,
+    ) -> Result<Option<T>, CloudError> {
+        let look = || {
+            let tree = self.tree();
+            (find(&tree.units), tree.readings)
+        };
+        let (found, readings) = look();
+        if found.is_some() {
+            return Ok(found);
+        }
+        let _turn = self.turn.lock().await;
+        let (found, readings_now) = look();
+        // Whoever had the turn before has read the tree for us too.
+        if found.is_some() || readings_now > readings {
+            return Ok(found);
+        }
+        self.remember(list(aws, root_id).await?);
+        Ok(look().0)
     }
 
-    fn known<T>(&self, find: impl Fn(&BTreeMap<OuPath, String>) -> Option<T>) -> Option<T> {
-        find(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn tree(&self) -> MutexGuard<'_, Tree> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Wire;
+
+    #[tokio::test]
+    async fn the_tree_is_read_once_for_all_who_ask_at_once() {
+        let admin = r#"{"OrganizationalUnits": [{"Name": "Admin", "Id": "ou-1"}]}"#;
+        let wire = Wire::with([(200, admin), (200, "{}"), (200, "{}"), (200, "{}")]);
+        let aws = wire.aws("us-east-1", &[LIST]);
+        let units = UnitIds::default();
+        let (there, absent) = ("Admin".parse().unwrap(), "Sandbox".parse().unwrap());
+        let (a, b, c) = tokio::join!(
+            units.id_of(&aws, "r-1", &there),
+            units.path_of(&aws, "r-1", "ou-1"),
+            units.id_of(&aws, "r-1", &absent),
+        );
+        assert_eq!((a.unwrap(), b.unwrap()), ("ou-1".to_owned(), there));
+        assert_eq!(c.unwrap_err().kind, CloudErrorKind::NotReady);
+        assert_eq!(wire.requests().len(), 2, "the root and the one OU");
+        // What was missing then may be there now.
+        units.id_of(&aws, "r-1", &absent).await.unwrap_err();
+        assert_eq!(wire.requests().len(), 1);
     }
 }
