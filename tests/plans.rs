@@ -243,6 +243,16 @@ async fn a_plan_shows_just_what_differs_and_applying_it_changes_just_that() {
     for target in [a, b] {
         in_sync(store, target).await;
     }
+    for cell in store.cells(a).await.unwrap() {
+        let is_repaired = cell.key.to_string() == "config.recorder in eu-west-1";
+        let repairs = cell.repairs.in_a_row;
+        assert_eq!(
+            repairs,
+            u32::from(is_repaired),
+            "{}: a plan's repair counts",
+            cell.key
+        );
+    }
     let events = store.events(a, 0, 1_000).await.unwrap();
     let change = events
         .iter()

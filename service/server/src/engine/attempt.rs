@@ -148,8 +148,14 @@ impl Attempt<'_> {
 
     /// Applies changes, one after the other.
     pub(super) async fn carry_out(&mut self, changes: &[PlannedChange]) -> Result<(), PassError> {
+        let cell = &mut self.cell;
+        if !self.work.vending {
+            // Whoever wants it, a pass or a plan: a cell that has to be repaired again and again is contested.
+            let now = self.engine.clock.now();
+            cell.repairs.begin(cell.drifted_since.unwrap_or(now), now);
+        }
         // From here on the cell may be anything, and that is known before AWS is told.
-        self.cell.known = false;
+        cell.known = false;
         let unknown = Entry {
             cell: Some(Line::Cell(self.cell.clone())),
             events: std::mem::take(&mut self.entry.events),

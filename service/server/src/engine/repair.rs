@@ -55,12 +55,7 @@ impl Engine {
         };
         let next_look = now + self.settings.look_every;
         let due_at = match repair::decide(&situation, now) {
-            Response::Repair => {
-                if !work.vending {
-                    cell.repairs.begin(since, now);
-                }
-                return true;
-            }
+            Response::Repair => return true,
             Response::LeaveUntil(until) => until.min(next_look),
             Response::Leave => next_look,
         };
