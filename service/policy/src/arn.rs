@@ -44,6 +44,15 @@ impl ArnPattern {
         }
     }
 
+    /// The condition keys, in lower case, that it has as variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        let template = match self {
+            ArnPattern::Anything | ArnPattern::Parts(_) => None,
+            ArnPattern::Varying(template) => Some(template),
+        };
+        template.into_iter().flat_map(Template::variables)
+    }
+
     /// Whether `text` is an ARN that fits, with the variables of this request filled in.
     pub(crate) fn matches(&self, text: &str, context: &Context) -> bool {
         let parts = || text.splitn(PARTS, ':');

@@ -334,6 +334,23 @@ impl Condition {
         &self.values
     }
 
+    /// The condition keys, in lower case, that the outcome depends on: its own and the variables of its values.
+    pub(crate) fn asks(&self) -> impl Iterator<Item = &str> {
+        let texts = match &self.operand {
+            Operand::Texts(texts) => texts.as_slice(),
+            _ => &[],
+        };
+        let arns = match &self.operand {
+            Operand::Arns(arns) => arns.as_slice(),
+            _ => &[],
+        };
+        let variables = texts.iter().flat_map(Template::variables);
+        [self.lookup.as_str()]
+            .into_iter()
+            .chain(variables)
+            .chain(arns.iter().flat_map(ArnPattern::variables))
+    }
+
     /// Whether the request meets the condition.
     pub fn holds(&self, context: &Context) -> bool {
         let actual = context.values(&self.lookup);

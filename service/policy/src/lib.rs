@@ -10,6 +10,9 @@
 //! variables are taken apart, and numbers, dates and address ranges are read. So a document that
 //! parses cannot fail later, and evaluating it neither fails nor panics.
 //!
+//! Before policies are attached, [`replay`] says which recorded calls they would have denied, and [`lockout`] whether those who must keep
+//! working still can.
+//!
 //! [`lint`] finds what AWS would take and nobody can have meant, [`pack`] writes many statements as few and short ones, and
 //! [`catalogue`] knows IAM's actions and condition keys.
 //!
@@ -17,6 +20,7 @@
 //! in the IAM User Guide. Where those leave room, the doc comment of the item concerned says what we took.
 
 mod arn;
+mod attached;
 pub mod catalogue;
 mod condition;
 mod context;
@@ -29,14 +33,18 @@ mod evaluate;
 mod explain;
 mod glob;
 pub mod lint;
+pub mod lockout;
 mod operand;
 pub mod pack;
+mod partial;
 mod principal;
+pub mod replay;
 mod session;
 mod statement;
 mod validate;
 mod variables;
 
+pub use attached::{Attached, Cause, Levels};
 pub use condition::{Condition, Quantifier};
 pub use context::Context;
 pub use decide::{Decision, Denial, Layer, Layers, Miss, Reason, StatementRef, decide};

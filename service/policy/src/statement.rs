@@ -174,6 +174,12 @@ impl Statement {
         &self.conditions
     }
 
+    /// Whether it is for this action, folded, among others.
+    pub(crate) fn speaks_of(&self, action: &str) -> bool {
+        self.actions
+            .covers(|pattern| pattern.matches_folded(action))
+    }
+
     /// Whether the statement speaks of this request, conditions aside, and how directly it names the principal.
     /// `action` is the request's, folded.
     /// `bounded`: whether the principal has a permissions boundary.

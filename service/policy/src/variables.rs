@@ -172,6 +172,18 @@ impl Template {
         }
     }
 
+    /// The condition keys, in lower case, that it has as variables.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        let parts = match &self.text {
+            Text::Fixed(_) => &[],
+            Text::Varying(parts) => parts.as_slice(),
+        };
+        parts.iter().filter_map(|part| match part {
+            Part::Symbols(_) => None,
+            Part::Variable { key, .. } => Some(key.as_str()),
+        })
+    }
+
     /// The pattern, if it is the same for every request.
     pub(crate) fn fixed(&self) -> Option<Vec<Symbol>> {
         match &self.text {

@@ -20,6 +20,8 @@ pub use forecast::{Forecast, Target, forecast};
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::lint::Limits;
 use crate::{Policy, Version};
 use draft::Draft;
@@ -34,7 +36,7 @@ pub struct Source {
 }
 
 /// A statement of a source.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Origin {
     /// The name of the source.
     pub source: String,
