@@ -21,6 +21,19 @@ pub(crate) struct Knowledge {
     pub(crate) unknown: BTreeSet<String>,
 }
 
+/// Whether a request for the action may have the condition key, as far as the catalogue knows the action. `key` is in lower
+/// case.
+pub(crate) fn may_have(action: &str, key: &str) -> bool {
+    if key.starts_with("aws:") || catalogue().global(key).is_some() {
+        return true;
+    }
+    let known = action.split_once(':').and_then(|(prefix, name)| {
+        let service = catalogue().service(prefix)?;
+        Some((service, service.action(name)?))
+    });
+    known.is_none_or(|(service, action)| service.keys_of(action).any(|known| known.is(key)))
+}
+
 /// A resource as far as it is known.
 #[derive(Clone, Debug)]
 pub(crate) enum Shape {

@@ -12,7 +12,7 @@ mod conditions;
 mod contradictions;
 mod effects;
 mod nearest;
-mod regions;
+pub(crate) mod regions;
 mod resources;
 
 use std::fmt;

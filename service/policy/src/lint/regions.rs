@@ -34,6 +34,25 @@ const IN_US_WEST_2: [&str; 4] = [
     "route53-recovery-readiness:*",
 ];
 
+/// The one Region that actions of this service are called in, `iam` in us-east-1. `None` if it has endpoints in many, or if
+/// nobody listed it.
+pub(crate) fn only_region(service: &str) -> Option<&'static str> {
+    // STS answers everywhere; us-east-1 is where its oldest endpoint is.
+    let listed = |list: &[&str]| {
+        service != "sts"
+            && list
+                .iter()
+                .any(|pattern| pattern.strip_suffix(":*") == Some(service))
+    };
+    if listed(&IN_US_EAST_1) {
+        Some("us-east-1")
+    } else if listed(&IN_US_WEST_2) {
+        Some("us-west-2")
+    } else {
+        None
+    }
+}
+
 impl Lint<'_> {
     pub(super) fn regions(&mut self, place: Place<'_>) {
         let statement = place.statement;

@@ -9,8 +9,7 @@ use std::net::IpAddr;
 
 use super::principal::{Kind, Principal};
 use super::record::Record;
-use crate::catalogue::catalogue;
-use crate::operand;
+use crate::{operand, partial};
 
 /// A condition key that some policy asks for, and how to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,23 +99,10 @@ impl Key {
             "aws:username" => Key::UserName,
             "aws:assumedroot" => Key::AssumedRoot,
             "aws:viaawsservice" => Key::ViaService,
-            name if is_possible(name, actions) => Key::Untold,
+            name if actions.iter().any(|action| partial::may_have(action, name)) => Key::Untold,
             _ => Key::Never,
         }
     }
-}
-
-/// Whether a request for one of these actions may have the key.
-fn is_possible(name: &str, actions: &[String]) -> bool {
-    let may_have = |action: &String| {
-        let (prefix, action) = action.split_once(':')?;
-        let service = catalogue().service(prefix)?;
-        let action = service.action(action)?;
-        Some(service.keys_of(action).any(|key| key.is(name)))
-    };
-    name.starts_with("aws:")
-        || catalogue().global(name).is_some()
-        || actions.iter().any(|action| may_have(action) != Some(false))
 }
 
 /// What is known of an account beside what its records tell.
