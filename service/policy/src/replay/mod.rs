@@ -14,10 +14,11 @@
 //! are given were those in force; a call that they surely deny shows that they were not, and is reported as allowed anew.
 //!
 //! Most records are like others. What an event asks for, and which statements speak of that, is kept for each place; a verdict
-//! is kept for the values of the keys that those statements ask for. What is kept is bounded, as the report is: memory does not
+//! is kept for the values of the keys that those statements ask for, those that they cannot tell apart being one. What is kept is bounded, as the report is: memory does not
 //! grow with the records.
 
 mod action;
+mod classes;
 mod facts;
 mod json;
 mod place;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::catalogue::catalogue;
+use classes::Classes;
 use json::Text;
 use plan::{Finding, Plan, Step};
 use principal::{Outside, Principal};
@@ -70,6 +72,7 @@ pub struct Replay<'o> {
     places: Vec<(Arc<Place>, place::Settled)>,
     /// Each account's index in `places`.
     accounts: HashMap<&'o str, usize>,
+    classes: Classes,
     steps: HashMap<String, Step>,
     made: usize,
     verdicts: HashMap<String, Option<usize>>,
@@ -97,12 +100,14 @@ impl<'o> Replay<'o> {
             });
             accounts.insert(account.as_str(), index);
         }
+        let classes = Classes::of(places.iter().map(|(place, _)| place.as_ref()));
         Replay {
             organization,
             room: groups,
             places,
             accounts,
             steps: HashMap::new(),
+            classes,
             made: 0,
             verdicts: HashMap::new(),
             findings: Vec::new(),
@@ -254,7 +259,8 @@ impl<'o> Replay<'o> {
         };
         let facts = plan.facts(record, principal, around);
         self.key.clear();
-        plan.write_key(&mut self.key, &facts, record, principal);
+        plan.write_key(&mut self.key, &facts, &mut self.classes);
+        plan.write_resource(&mut self.key, record, principal);
         if let Some(verdict) = self.verdicts.get(&self.key) {
             return *verdict;
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::action::{self, Asked};
+use super::classes::Classes;
 use super::facts::{self, Key, Known, Surroundings};
 use super::place::{Place, Settled};
 use super::principal::Principal;
@@ -106,37 +107,45 @@ impl Plan {
             .collect()
     }
 
-    /// Writes all that the verdict depends on.
-    pub(super) fn write_key(
-        &self,
-        key: &mut String,
-        facts: &[Known<'_>],
-        record: &Record<'_>,
-        principal: &Principal<'_>,
-    ) {
+    /// Writes what the verdict depends on, but for the resource.
+    pub(super) fn write_key(&self, key: &mut String, facts: &[Known<'_>], classes: &mut Classes) {
         write(key, &[&self.number]);
-        for fact in facts {
+        for ((name, _), fact) in self.keys.iter().zip(facts) {
             match fact {
-                Known::Value(value) => write(key, &["=", value]),
+                Known::Value(value) => {
+                    classes.class(name, value, |class| write(key, &["=", class]))
+                }
                 Known::Absent => write(key, &["-"]),
                 Known::Unknown => write(key, &["?"]),
             }
         }
-        if self.resource {
-            let parameters = &record.parameters;
-            let named = [
-                &record.identity.arn,
-                &record.region,
-                &parameters.bucket,
-                &parameters.key,
-                &parameters.role,
-                &parameters.name,
-            ];
-            write(key, &[principal.account]);
-            named.iter().for_each(|text| write(key, &[&text.0]));
-            let listed = record.resources.0.iter();
-            listed.for_each(|resource| write(key, &[&resource.arn.0]));
+    }
+
+    /// Writes what the record tells of the resource, if the verdict depends on that.
+    pub(super) fn write_resource(
+        &self,
+        key: &mut String,
+        record: &Record<'_>,
+        principal: &Principal<'_>,
+    ) {
+        if !self.resource {
+            return;
         }
+        let parameters = &record.parameters;
+        let named = [
+            &parameters.bucket,
+            &parameters.key,
+            &parameters.role,
+            &parameters.name,
+        ];
+        let region = record.region().unwrap_or_default();
+        write(
+            key,
+            &[principal.account, region, resource::partition(record)],
+        );
+        named.iter().for_each(|text| write(key, &[&text.0]));
+        let listed = record.resources.0.iter();
+        listed.for_each(|resource| write(key, &[&resource.arn.0]));
     }
 
     /// What the policies change for the call.

@@ -98,7 +98,8 @@ fn of_service(arn: &str, prefix: &str) -> bool {
     services.is_some_and(|service| service.arn_services.contains(&of))
 }
 
-fn partition<'r>(record: &'r Record<'_>) -> &'r str {
+/// `aws`, as it stands in the caller's ARN.
+pub(super) fn partition<'r>(record: &'r Record<'_>) -> &'r str {
     let arn = record.identity.arn.get().unwrap_or_default();
     let mut parts = arn.split(':');
     match (parts.next(), parts.next()) {
