@@ -202,34 +202,49 @@ impl<'a> Asked<'a> {
             .keeper
             .role
             .replacen("::*:", &format!("::{account}:"), 1);
-        let mut lockouts = Vec::new();
-        for region in &self.regions {
-            let knowledge = self.knowledge(&role, account, region);
-            let judge = |concerned: &Concerned, levels: &Levels| {
-                concerned.judge(levels, &knowledge, &self.shapes, |_| false)
-            };
-            let doubts = match judge(&self.after, &self.unit.after) {
-                Judgement::Allowed => continue,
-                Judgement::Denied(denier) => vec![(denier, BTreeSet::new())],
-                Judgement::Uncertain(doubts) => doubts,
-            };
-            let already = judge(&self.before, &self.unit.before) != Judgement::Allowed;
-            lockouts.extend(doubts.into_iter().map(|(denier, unless)| Lockout {
-                unit: self.unit.name.clone(),
-                account: shown.to_owned(),
-                role: self.keeper.role.clone(),
-                action: self.action.to_owned(),
+        // Where no statement asks for the Region, all are alike.
+        let asks = self.keys.contains("aws:requestedregion");
+        let apart = if asks { self.regions.len() } else { 1 };
+        let tried = self.regions.iter().take(apart);
+        let mut lockouts: Vec<Lockout> = tried
+            .flat_map(|region| self.lockouts_in(region, &role, account, shown))
+            .collect();
+        let first = lockouts.clone();
+        for region in self.regions.iter().skip(apart) {
+            lockouts.extend(first.iter().cloned().map(|lockout| Lockout {
                 region: (*region).to_owned(),
-                instead: self.instead(denier),
-                cause: match denier {
-                    Denier::Statement(at) => Cause::statement(&self.unit.after, at),
-                    Denier::Level(level) => Cause::NoAllow { level },
-                },
-                unless: unless.into_iter().collect(),
-                already,
+                ..lockout
             }));
         }
         lockouts
+    }
+
+    fn lockouts_in(&self, region: &str, role: &str, account: &str, shown: &str) -> Vec<Lockout> {
+        let knowledge = self.knowledge(role, account, region);
+        let judge = |concerned: &Concerned, levels: &Levels| {
+            concerned.judge(levels, &knowledge, &self.shapes, |_| false)
+        };
+        let doubts = match judge(&self.after, &self.unit.after) {
+            Judgement::Allowed => return Vec::new(),
+            Judgement::Denied(denier) => vec![(denier, BTreeSet::new())],
+            Judgement::Uncertain(doubts) => doubts,
+        };
+        let already = judge(&self.before, &self.unit.before) != Judgement::Allowed;
+        let found = doubts.into_iter().map(|(denier, unless)| Lockout {
+            unit: self.unit.name.clone(),
+            account: shown.to_owned(),
+            role: self.keeper.role.clone(),
+            action: self.action.to_owned(),
+            region: region.to_owned(),
+            instead: self.instead(denier),
+            cause: match denier {
+                Denier::Statement(at) => Cause::statement(&self.unit.after, at),
+                Denier::Level(level) => Cause::NoAllow { level },
+            },
+            unless: unless.into_iter().collect(),
+            already,
+        });
+        found.collect()
     }
 
     fn instead(&self, denier: Denier) -> String {

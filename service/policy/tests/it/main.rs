@@ -9,10 +9,15 @@ mod explain;
 mod laws;
 mod lint;
 mod lint_statements;
+mod lockout;
 mod null_values;
 mod pack;
 mod precedence;
 mod principals;
+#[path = "../../examples/shared/random.rs"]
+mod random;
+mod replay;
+mod replay_facts;
 mod resources;
 mod scp;
 mod variables;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 const EXECUTION_ROLE: &str = "arn:aws:iam::*:role/LandfallExecution";
 const GOVERNED_REGIONS: &str = r#""eu-central-1","eu-west-1""#;
-const FULL_AWS_ACCESS: &str =
+pub(crate) const FULL_AWS_ACCESS: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 /// Statements that bind even Landfall, and why that is right.
@@ -31,9 +31,9 @@ const BINDING_EVEN_US: [(&str, &str, &str); 2] = [
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Attachments {
-    root: Vec<String>,
-    units: BTreeMap<String, Vec<String>>,
+pub(crate) struct Attachments {
+    pub(crate) root: Vec<String>,
+    pub(crate) units: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -90,13 +90,18 @@ fn text(name: &str) -> String {
     fs::read_to_string(folder().join(format!("{name}.json"))).unwrap()
 }
 
+/// The text of a policy with the words that Landfall fills in.
+pub(crate) fn filled_in(name: &str) -> String {
+    text(name)
+        .replace(r#""${governed_regions}""#, GOVERNED_REGIONS)
+        .replace("${execution_role}", "LandfallExecution")
+}
+
 fn policies() -> BTreeMap<String, Policy> {
     names(&folder(), "json")
         .into_iter()
         .map(|name| {
-            let filled_in = text(&name)
-                .replace(r#""${governed_regions}""#, GOVERNED_REGIONS)
-                .replace("${execution_role}", "LandfallExecution");
+            let filled_in = filled_in(&name);
             let policy =
                 Policy::parse(&filled_in).unwrap_or_else(|error| panic!("{name}: {error}"));
             (name, policy)
@@ -104,7 +109,7 @@ fn policies() -> BTreeMap<String, Policy> {
         .collect()
 }
 
-fn attachments() -> Attachments {
+pub(crate) fn attachments() -> Attachments {
     toml::from_str(&fs::read_to_string(folder().join("attachments.toml")).unwrap()).unwrap()
 }
 

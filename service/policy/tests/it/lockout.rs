@@ -1,0 +1,443 @@
+//! The check before attaching: the catalogue in `scp/` passes, and what would lock Landfall out does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use landfall_policy::catalogue::catalogue;
+use landfall_policy::lockout::{ANY_ACCOUNT, Check, Keeper, Lockout, Unit, check};
+use landfall_policy::{Attached, Cause, Glob, Levels, Policy};
+use serde_json::{Value, json};
+
+use crate::random::Random;
+use crate::scp;
+
+const ROLE: &str = "arn:aws:iam::*:role/LandfallExecution";
+const ACCOUNT: &str = "222222222222";
+
+/// The documents of `scp/` by name, with FullAWSAccess.
+type Documents = BTreeMap<String, Value>;
+
+/// Every action that a control's source names: what Landfall must be able to do.
+fn needed() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../controls/src");
+    let mut folders = vec![folder];
+    let mut actions = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = fs::read_to_string(path).unwrap();
+            let texts = source.split('"').filter(|text| {
+                let known = text
+                    .split_once(':')
+                    .and_then(|(service, action)| catalogue().service(service)?.action(action));
+                known.is_some()
+            });
+            actions.extend(texts.map(str::to_owned));
+        }
+    }
+    assert!(
+        actions.len() > 80,
+        "only {} actions were found",
+        actions.len()
+    );
+    actions.into_iter().collect()
+}
+
+fn documents() -> Documents {
+    let attachments = scp::attachments();
+    let all = attachments
+        .units
+        .values()
+        .chain([&attachments.root])
+        .flatten();
+    all.map(|name| {
+        (
+            name.clone(),
+            serde_json::from_str(&scp::filled_in(name)).unwrap(),
+        )
+    })
+    .chain([(
+        "FullAWSAccess".to_owned(),
+        serde_json::from_str(scp::FULL_AWS_ACCESS).unwrap(),
+    )])
+    .collect()
+}
+
+/// What a unit has from the root down.
+fn levels(documents: &Documents, unit: &str) -> Levels {
+    let attachments = scp::attachments();
+    let level = |names: &Vec<String>| -> Vec<Arc<Attached>> {
+        let own = names.iter().map(String::as_str);
+        let all = ["FullAWSAccess"].into_iter().chain(own);
+        all.map(|name| {
+            Arc::new(Attached::new(
+                name,
+                Policy::parse(&documents[name].to_string()).unwrap(),
+            ))
+        })
+        .collect()
+    };
+    let ends = unit
+        .match_indices('/')
+        .map(|(end, _)| end)
+        .chain([unit.len()]);
+    let units = ends.map(|end| level(&attachments.units[&unit[..end]]));
+    [level(&attachments.root)]
+        .into_iter()
+        .chain(units)
+        .collect()
+}
+
+fn units_with(name: &str) -> Vec<String> {
+    let attachments = scp::attachments();
+    let has = |names: &Vec<String>| name == "FullAWSAccess" || names.iter().any(|own| own == name);
+    let units = attachments.units.keys().filter(|unit| {
+        let mut ends = unit
+            .match_indices('/')
+            .map(|(end, _)| end)
+            .chain([unit.len()]);
+        has(&attachments.root) || ends.any(|end| has(&attachments.units[&unit[..end]]))
+    });
+    units.cloned().collect()
+}
+
+fn lockouts(documents: &Documents, units: &[String], needed: &[String]) -> Vec<Lockout> {
+    static ORIGINAL: LazyLock<Documents> = LazyLock::new(documents);
+    let units: Vec<Unit> = units
+        .iter()
+        .map(|name| Unit {
+            name: name.clone(),
+            org_path: None,
+            accounts: vec![ACCOUNT.to_owned()],
+            before: levels(&ORIGINAL, name),
+            after: levels(documents, name),
+        })
+        .collect();
+    let keeper = Keeper {
+        role: ROLE.to_owned(),
+        actions: needed.to_vec(),
+        known: BTreeMap::new(),
+    };
+    check(&Check {
+        organization: Some("o-example"),
+        units: &units,
+        keepers: &[keeper],
+        regions: &["eu-central-1".to_owned(), "eu-west-1".to_owned()],
+    })
+}
+
+fn statements(document: &mut Value) -> &mut Vec<Value> {
+    document["Statement"].as_array_mut().unwrap()
+}
+
+fn list(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(one) => vec![one.clone()],
+        several => several
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one.as_str().unwrap().to_owned())
+            .collect(),
+    }
+}
+
+/// Statements (name and index) without which Landfall could not do its work if they did not spare it.
+fn sparing(documents: &Documents, needed: &[String]) -> Vec<(String, usize)> {
+    let mut found = Vec::new();
+    for (name, document) in documents {
+        for (index, statement) in document["Statement"].as_array().unwrap().iter().enumerate() {
+            let spares = !statement["Condition"]["ArnNotLike"].is_null();
+            let in_regions = !statement["Condition"]["StringNotEquals"].is_null();
+            if !spares || in_regions {
+                continue;
+            }
+            let globs: Vec<Glob> = list(&statement["Action"])
+                .iter()
+                .map(|action| Glob::new(action))
+                .collect();
+            if needed
+                .iter()
+                .any(|action| globs.iter().any(|glob| glob.matches(action)))
+            {
+                found.push((name.clone(), index));
+            }
+        }
+    }
+    assert!(found.len() >= 8, "{found:?}");
+    found
+}
+
+fn misspelt(random: &mut Random, role: &str) -> String {
+    let start = role.rfind('/').unwrap() + 1;
+    let mut letters: Vec<char> = role.chars().collect();
+    let at = start + random.below(letters.len() - start);
+    match random.below(3) {
+        0 => {
+            letters.remove(at);
+        }
+        1 => letters.insert(at, 'x'),
+        _ => {
+            letters[at] = if letters[at].is_lowercase() {
+                letters[at].to_ascii_uppercase()
+            } else {
+                letters[at].to_ascii_lowercase()
+            }
+        }
+    }
+    letters.into_iter().collect()
+}
+
+/// Changes the documents so that Landfall is locked out. Returns the name of the changed policy and what was done.
+fn lock_out(
+    random: &mut Random,
+    documents: &mut Documents,
+    needed: &[String],
+) -> (String, &'static str) {
+    let sparing = sparing(documents, needed);
+    let (name, index) = random.pick(&sparing).clone();
+    let kind = random.below(12);
+    let statement = &mut statements(documents.get_mut(&name).unwrap())[index];
+    let condition = &mut statement["Condition"];
+    let what = match kind {
+        0 => {
+            statement.as_object_mut().unwrap().remove("Condition");
+            "the exemption is gone"
+        }
+        1 | 2 => {
+            condition["ArnNotLike"]["aws:PrincipalArn"] = json!(misspelt(random, ROLE));
+            "the role is misspelt"
+        }
+        3 => {
+            condition["ArnNotLike"]["aws:PrincipalArn"] = json!(ROLE.replace('*', ACCOUNT));
+            "one account alone is spared"
+        }
+        4 => {
+            *condition = json!({"ArnLike": {"aws:PrincipalArn": ROLE}});
+            "the operator is the wrong way round"
+        }
+        5 => {
+            *condition = json!({"StringNotEquals": {"aws:PrincipalArn": ROLE}});
+            "the operator takes no wildcards"
+        }
+        6 => {
+            *condition = json!({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:sts::*:assumed-role/LandfallExecution/*"}});
+            "the session is spared, not the role"
+        }
+        7 => {
+            *condition = json!({"Bool": {"aws:MultiFactorAuthPresent": "false"}});
+            "only MFA is spared"
+        }
+        8 => {
+            let action = if random.percent(50) {
+                "*".to_owned()
+            } else {
+                let action = random.pick(needed);
+                format!("{}:*", action.split_once(':').unwrap().0)
+            };
+            let name = random
+                .pick(&[
+                    "deny-leave-organization",
+                    "deny-root-user",
+                    "protect-baseline",
+                ])
+                .to_string();
+            let deny =
+                json!({"Sid": "DenyMore", "Effect": "Deny", "Action": action, "Resource": "*"});
+            statements(documents.get_mut(&name).unwrap()).push(deny);
+            return (name, "a statement denies all");
+        }
+        9 => {
+            let name = "deny-unused-regions".to_owned();
+            let statement = &mut statements(documents.get_mut(&name).unwrap())[0];
+            statement["Condition"]
+                .as_object_mut()
+                .unwrap()
+                .remove("ArnNotLike");
+            if random.percent(50) {
+                let spared = random.pick(&["iam:*", "account:*"]);
+                statement["NotAction"]
+                    .as_array_mut()
+                    .unwrap()
+                    .retain(|action| action != spared);
+                return (name, "a global service is not spared");
+            }
+            let region = *random.pick(&["eu-central-1", "eu-west-1", "eu-north-1"]);
+            statement["Condition"]["StringNotEquals"]["aws:RequestedRegion"] = json!([region]);
+            return (name, "a governed Region is missing");
+        }
+        10 => {
+            let name = "FullAWSAccess".to_owned();
+            let action = random.pick(needed).clone();
+            let document = documents.get_mut(&name).unwrap();
+            let statement = &mut statements(document)[0];
+            statement.as_object_mut().unwrap().remove("Action");
+            statement["NotAction"] = json!([action]);
+            return (name, "something is not allowed");
+        }
+        _ => {
+            let name = "deny-root-user".to_owned();
+            let value = *random.pick(&[
+                "arn:aws:iam::*:ro*",
+                "arn:aws:iam::*:*",
+                "*",
+                "arn:aws:iam::*:role/Landfall*",
+            ]);
+            statements(documents.get_mut(&name).unwrap())[0]["Condition"]["ArnLike"]["aws:PrincipalArn"] =
+                json!(value);
+            return (name, "more than root users are denied");
+        }
+    };
+    (name, what)
+}
+
+/// Changes the documents so that Landfall works on.
+fn leave_alone(
+    random: &mut Random,
+    documents: &mut Documents,
+    needed: &[String],
+) -> (String, &'static str) {
+    let sparing = sparing(documents, needed);
+    let (name, index) = random.pick(&sparing).clone();
+    let all = statements(documents.get_mut(&name).unwrap());
+    let what = match random.below(7) {
+        0 => {
+            all.reverse();
+            "the order"
+        }
+        1 => {
+            all[index]["Sid"] = json!("Renamed");
+            "a Sid"
+        }
+        2 => {
+            all[index]["Condition"]["ArnNotLike"]["aws:PrincipalArn"] =
+                json!([ROLE, "arn:aws:iam::*:role/Breakglass"]);
+            "another role is spared too"
+        }
+        3 => {
+            all[index]["Condition"]["StringNotEquals"] =
+                json!({"aws:ResourceTag/team": "platform"});
+            "a further condition"
+        }
+        4 => {
+            all[index]["Resource"] = json!("*");
+            all[index]["Action"] = json!("*");
+            "more is denied to others"
+        }
+        5 => {
+            all.push(json!({"Sid": "DenyOthers", "Effect": "Deny", "Action": ["aws-marketplace:*", "gamelift:*"], "Resource": "*"}));
+            "what nobody needs is denied"
+        }
+        _ => {
+            all[index]["Condition"] = json!({"ArnNotEquals": {"aws:PrincipalArn": ROLE}});
+            "the same operator by its other name"
+        }
+    };
+    (name, what)
+}
+
+#[test]
+fn the_catalogue_locks_nobody_out() {
+    let units: Vec<String> = scp::attachments().units.into_keys().collect();
+    let found = lockouts(&documents(), &units, &needed());
+    assert_eq!(
+        found,
+        [],
+        "{}",
+        found.first().map(ToString::to_string).unwrap_or_default()
+    );
+}
+
+#[test]
+fn what_locks_landfall_out_is_refused() {
+    let needed = needed();
+    let mut kinds = BTreeMap::new();
+    for seed in 0..1_000 {
+        let mut random = Random::new(seed);
+        let mut changed = documents();
+        let (name, what) = lock_out(&mut random, &mut changed, &needed);
+        let units = units_with(&name);
+        let unit = random.pick(&units).clone();
+        let found = lockouts(&changed, &[unit], &needed);
+        assert!(
+            !found.is_empty(),
+            "seed {seed}: {name}: {what}: nothing was found"
+        );
+        for lockout in &found {
+            assert!(
+                !lockout.instead.is_empty() && !lockout.already,
+                "seed {seed}: {lockout}"
+            );
+            match &lockout.cause {
+                Cause::Statement { policy, .. } => {
+                    assert_eq!(*policy, name, "seed {seed}: {what}: {lockout}")
+                }
+                Cause::NoAllow { .. } => {
+                    assert_eq!(name, "FullAWSAccess", "seed {seed}: {what}: {lockout}")
+                }
+            }
+        }
+        *kinds.entry(what).or_insert(0) += 1;
+    }
+    assert_eq!(kinds.len(), 12, "{kinds:?}");
+}
+
+#[test]
+fn what_locks_nobody_out_passes() {
+    let needed = needed();
+    let mut kinds = BTreeSet::new();
+    for seed in 0..200 {
+        let mut random = Random::new(seed);
+        let mut changed = documents();
+        let (name, what) = leave_alone(&mut random, &mut changed, &needed);
+        let units = units_with(&name);
+        let unit = random.pick(&units).clone();
+        let found = lockouts(&changed, &[unit], &needed);
+        assert_eq!(found, [], "seed {seed}: {name}: {what}: {}", found[0]);
+        kinds.insert(what);
+    }
+    assert_eq!(kinds.len(), 7, "{kinds:?}");
+}
+
+/// What is written is what helps.
+#[test]
+fn the_advice_names_what_is_wrong() {
+    let unit = "Applications/Production".to_owned();
+    let needed = ["guardduty:UpdateDetector".to_owned()];
+    for (condition, advice) in [
+        (
+            json!(null),
+            r#"add `"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/LandfallExecution"}`"#,
+        ),
+        (
+            json!({"ArnNotLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/LandfalExecution"}}),
+            "spares `arn:aws:iam::*:role/LandfalExecution` alone",
+        ),
+        (
+            json!({"StringNotEquals": {"aws:PrincipalArn": ROLE}}),
+            "takes no wildcards: write `ArnNotLike`",
+        ),
+        (
+            json!({"ArnLike": {"aws:PrincipalArn": ROLE}}),
+            "covers the role with",
+        ),
+    ] {
+        let mut changed = documents();
+        let guardduty = &mut statements(changed.get_mut("protect-baseline").unwrap())[2];
+        guardduty["Condition"] = condition;
+        if guardduty["Condition"].is_null() {
+            guardduty.as_object_mut().unwrap().remove("Condition");
+        }
+        let found = lockouts(&changed, std::slice::from_ref(&unit), &needed);
+        assert_eq!(found.len(), 2, "one for each Region: {found:?}");
+        assert_eq!(found[0].account, ANY_ACCOUNT);
+        assert!(found[0].instead.contains(advice), "{}", found[0]);
+        assert!(found[0].to_string().starts_with("statement `ProtectGuardDuty` of `protect-baseline` denies guardduty:UpdateDetector in eu-central-1"));
+    }
+}
