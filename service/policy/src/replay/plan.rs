@@ -137,6 +137,7 @@ impl Plan {
             &parameters.key,
             &parameters.role,
             &parameters.name,
+            &parameters.trail,
         ];
         let region = record.region().unwrap_or_default();
         write(

@@ -78,6 +78,7 @@ object! {
         "key" => key: Text<'a>,
         "roleName" => role: Text<'a>,
         "name" => name: Text<'a>,
+        "trailName" => trail: Text<'a>,
     }
 }
 

@@ -7,36 +7,21 @@ use super::record::Record;
 use crate::catalogue::catalogue;
 use crate::partial::Shape;
 
-/// What each launch is authorised for (Amazon EC2 User Guide, *Example policies to control access*, `RunInstances`): the
-/// resources that every launch has.
-const LAUNCHED: [&str; 6] = [
-    "image/*",
-    "instance/*",
-    "network-interface/*",
-    "security-group/*",
-    "subnet/*",
-    "volume/*",
-];
+/// What a launch makes. It is authorised before there are names, for `instance/*` as it stands (Amazon EC2 User Guide, *Example
+/// policies to control access the API*, `RunInstances`).
+const MADE: [&str; 3] = ["instance", "network-interface", "volume"];
+
+/// What every launch uses.
+const USED: [&str; 3] = ["image", "security-group", "subnet"];
 
 /// The resources of a call to one action, each of which must be allowed, each by the shapes that it may have.
 pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec<Vec<Shape>> {
     let (prefix, name) = action.split_once(':').unwrap_or((action, ""));
-    let listed: Vec<Vec<Shape>> = record
-        .resources
-        .0
-        .iter()
-        .filter_map(|resource| resource.arn.get())
-        .filter(|arn| arn.starts_with("arn:") && of_service(arn, prefix))
-        .map(|arn| vec![Shape::Exact(arn.to_owned())])
-        .collect();
-    // A key's alias, a bucket beside its object: what is listed is not always what the action is for. So it counts where there
-    // is one alone.
-    if listed.len() == 1 {
-        return listed;
-    }
     let parameters = &record.parameters;
     let partition = partition(record);
     match (prefix, name) {
+        // What is copied is read elsewhere.
+        ("s3", "GetObject") if record.name.0.contains("Copy") => vec![Shape::anything_of(prefix)],
         ("s3", _) if let Some(bucket) = parameters.bucket.get() => {
             let bucket = if bucket.starts_with("arn:") {
                 bucket.to_owned()
@@ -52,14 +37,18 @@ pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec
             }
         }
         // A role's path is not among the parameters, but its name is unique in the account.
-        ("iam", _) if let Some(role) = parameters.role.get() => {
+        ("iam", name)
+            if name.contains("Role")
+                && !name.contains("InstanceProfile")
+                && let Some(role) = parameters.role.get() =>
+        {
             let front = format!("arn:{partition}:iam::{account}:role/");
             vec![vec![
                 Shape::Exact(format!("{front}{role}")),
                 like(&front, &format!("*/{role}")),
             ]]
         }
-        ("cloudtrail", _) if let Some(name) = parameters.name.get() => {
+        ("cloudtrail", action) if let Some(name) = trail(record, action) => {
             let region = record.region().unwrap_or("*");
             let trail = if name.starts_with("arn:") {
                 Shape::Exact(name.to_owned())
@@ -73,17 +62,44 @@ pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec
         }
         ("ec2", "RunInstances") => {
             let region = record.region().unwrap_or("*");
-            let launched = LAUNCHED.iter().map(|kind| {
-                // An image has no account in its ARN.
-                let owner = if *kind == "image/*" { "*" } else { account };
-                vec![like(
-                    "",
-                    &format!("arn:{partition}:ec2:{region}:{owner}:{kind}"),
-                )]
+            let front = |owner: &str| format!("arn:{partition}:ec2:{region}:{owner}:");
+            let made = MADE.iter().map(|kind| {
+                let text = format!("{}{kind}/*", front(account));
+                vec![Shape::Exact(text)]
             });
-            launched.collect()
+            let used = USED.iter().map(|kind| {
+                // Images have no account in their ARNs, and subnets may be shared by another one.
+                vec![Shape::typed(&front("*"), kind)]
+            });
+            made.chain(used).collect()
         }
-        _ => vec![Shape::anything_of(prefix)],
+        ("s3", _) => vec![Shape::anything_of(prefix)],
+        _ => vec![listed(record, prefix).unwrap_or_else(|| Shape::anything_of(prefix))],
+    }
+}
+
+/// The one resource of the service that the record lists. Of several, not all need be what the action is for.
+fn listed(record: &Record<'_>, prefix: &str) -> Option<Vec<Shape>> {
+    let arns = record.resources.0.iter();
+    let mut arns = arns
+        .filter_map(|resource| resource.arn.get())
+        .filter(|arn| arn.starts_with("arn:") && of_service(arn, prefix));
+    let only = arns.next()?;
+    arns.next()
+        .is_none()
+        .then(|| vec![Shape::Exact(only.to_owned())])
+}
+
+/// The name or ARN of the trail that the action is for.
+fn trail<'r>(record: &'r Record<'_>, action: &str) -> Option<&'r str> {
+    let parameters = &record.parameters;
+    match action {
+        "PutEventSelectors"
+        | "GetEventSelectors"
+        | "PutInsightSelectors"
+        | "GetInsightSelectors" => parameters.trail.get(),
+        _ if action.contains("Trail") || action.ends_with("Logging") => parameters.name.get(),
+        _ => None,
     }
 }
 
