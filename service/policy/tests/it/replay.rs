@@ -68,7 +68,7 @@ pub(crate) fn with(mut call: Value, values: &[(&str, Value)]) -> Value {
     call
 }
 
-pub(crate) fn policy(statements: Value) -> Policy {
+pub(crate) fn policy(statements: &Value) -> Policy {
     Policy::parse(&json!({"Version": "2012-10-17", "Statement": statements}).to_string()).unwrap()
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn replay(organization: &Organization, records: &[Value]) -> Report {
 }
 
 fn deny(action: &str) -> Policy {
-    policy(json!({"Sid": "DenyIt", "Effect": "Deny", "Action": action, "Resource": "*"}))
+    policy(&json!({"Sid": "DenyIt", "Effect": "Deny", "Action": action, "Resource": "*"}))
 }
 
 #[test]
@@ -345,7 +345,7 @@ fn a_denial_is_told_in_the_words_of_its_source() {
     ]
     .map(|(name, sid, action)| Source {
         name: name.to_owned(),
-        policy: policy(json!({"Sid": sid, "Effect": "Deny", "Action": action, "Resource": "*"})),
+        policy: policy(&json!({"Sid": sid, "Effect": "Deny", "Action": action, "Resource": "*"})),
     });
     let packed = pack(&sources, Limits::default()).unwrap();
     let mut organization = organization(&[], &[]);
@@ -501,7 +501,7 @@ proptest! {
     fn no_record_is_too_strange(record in anything(), field in 0_usize..12, value in anything(), text in ".{0,40}") {
         let organization = organization(
             &[deny("iam:*")],
-            &[deny("ec2:*"), policy(json!({"Effect": "Deny", "NotAction": "sts:*", "NotResource": "arn:aws:s3:::${aws:PrincipalTag/team}/*",
+            &[deny("ec2:*"), policy(&json!({"Effect": "Deny", "NotAction": "sts:*", "NotResource": "arn:aws:s3:::${aws:PrincipalTag/team}/*",
                 "Condition": {"StringNotLike": {"aws:PrincipalArn": "*", "aws:UserAgent": "${aws:username}"}, "Bool": {"aws:SecureTransport": "false"}}}))],
         );
         let mut replay = Replay::new(&organization, 8);

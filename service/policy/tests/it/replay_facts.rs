@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::replay::{ACCOUNT, call, organization, policy, replay, with};
 
 /// What becomes of a call under one new statement: `unchanged`, `denied`, or what it depends on.
-fn verdict(statement: Value, record: Value) -> String {
+fn verdict(statement: &Value, record: Value) -> String {
     let mut organization = organization(&[], &[policy(statement)]);
     organization.principal_tags = BTreeMap::from([(
         "arn:aws:iam::123456789012:role/teams/Deploy".to_owned(),
@@ -309,7 +309,7 @@ fn records_tell_condition_keys() {
         ),
     ] {
         let shown = format!("{condition} {record}");
-        assert_eq!(verdict(statement(&condition), record), expected, "{shown}");
+        assert_eq!(verdict(&statement(&condition), record), expected, "{shown}");
     }
 }
 
@@ -428,7 +428,7 @@ fn records_tell_some_resources() {
     ] {
         let statement = json!({"Effect": "Deny", "Action": "*", "Resource": resource});
         assert_eq!(
-            verdict(statement, record.clone()),
+            verdict(&statement, record.clone()),
             expected,
             "{resource} {record}"
         );
@@ -437,13 +437,13 @@ fn records_tell_some_resources() {
     let imds = json!({"Effect": "Deny", "Action": "ec2:RunInstances", "Resource": "arn:aws:ec2:*:*:instance/*",
         "Condition": {"StringNotEquals": {"ec2:MetadataHttpTokens": "required"}}});
     assert_eq!(
-        verdict(imds, call("ec2", "RunInstances")),
+        verdict(&imds, call("ec2", "RunInstances")),
         "ec2:metadatahttptokens"
     );
     let copy = json!({"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"});
     assert_eq!(
         verdict(
-            copy,
+            &copy,
             given(
                 "s3",
                 "CopyObject",
@@ -463,7 +463,7 @@ fn what_was_in_force_leaves_no_doubt() {
         (json!([]), json!([tagged(json!("ec2:*"))]), 1),
         (
             json!([tagged(json!("ec2:*"))]),
-            json!([tagged(json!("ec2:*")), root.clone()]),
+            json!([tagged(json!("ec2:*")), root]),
             0,
         ),
         (
@@ -480,7 +480,7 @@ fn what_was_in_force_leaves_no_doubt() {
         let policies = |statements: &Value| -> Vec<_> {
             let statements = statements.as_array().unwrap().iter();
             statements
-                .map(|statement| policy(json!([statement])))
+                .map(|statement| policy(&json!([statement])))
                 .collect()
         };
         let organization = organization(&policies(&before), &policies(&after));
