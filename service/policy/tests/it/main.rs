@@ -18,6 +18,7 @@ mod principals;
 mod random;
 mod replay;
 mod replay_facts;
+mod replay_kept;
 mod resources;
 mod scp;
 mod variables;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use landfall_policy::replay::Change;
 use serde_json::{Value, json};
 
 use crate::replay::{ACCOUNT, call, organization, policy, replay, with};
@@ -487,4 +488,21 @@ fn what_was_in_force_leaves_no_doubt() {
         let report = replay(&organization, &[call("ec2", "StopInstances")]);
         assert_eq!(report.totals.uncertain, uncertain, "{before} {after}");
     }
+}
+
+/// Where the old policies deny a call that went through they were not in force, and nothing follows from them.
+#[test]
+fn what_was_not_in_force_settles_nothing() {
+    let tagged = || {
+        policy(
+            &json!({"Effect": "Deny", "Action": "ec2:*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:ResourceTag/stage": "test"}}}),
+        )
+    };
+    let plain = policy(&json!({"Effect": "Deny", "Action": "ec2:*", "Resource": "*"}));
+    let report = replay(
+        &organization(&[plain, tagged()], &[tagged()]),
+        &[call("ec2", "StopInstances")],
+    );
+    assert_eq!(report.groups[0].change, Change::MayBeAllowed);
+    assert_eq!(report.groups[0].unless, ["aws:resourcetag/stage"]);
 }
