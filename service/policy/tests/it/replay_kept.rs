@@ -20,6 +20,7 @@ fn what_is_kept_changes_no_verdict() {
             deny("arn:aws:iam::*:role/Landfall*", json!({})),
             deny("arn:aws:kms:*:*:key/1", json!({})),
             deny("arn:aws:s3:::home/${aws:username}/*", json!({})),
+            deny("*", json!({"StringEquals": {"aws:username": "nobody"}})),
             deny(
                 "*",
                 json!({"StringEquals": {"aws:userid": "${aws:SourceIdentity}:x"}}),
