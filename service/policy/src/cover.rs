@@ -135,6 +135,25 @@ pub(crate) fn disjoint<P: Pattern>(one: &P, other: &P) -> bool {
     }
 }
 
+/// The same, if what the wildcards of `other` stand for has no colon. Where both are written with as many colons, those of `one` then
+/// stand for none either, and each part of an ARN can be looked at alone.
+pub(crate) fn disjoint_in_parts<P: Pattern>(one: &P, other: &P) -> bool {
+    let (Some(one), Some(other)) = (one.steps(), other.steps()) else {
+        return false;
+    };
+    let parts = |steps: &[Symbol]| -> Vec<Vec<Symbol>> {
+        let parts = steps.split(|symbol| *symbol == Symbol::Byte(b':'));
+        parts.map(<[Symbol]>::to_vec).collect()
+    };
+    let (one_parts, other_parts) = (parts(&one), parts(&other));
+    if one_parts.len() == other_parts.len() {
+        let mut pairs = one_parts.iter().zip(&other_parts);
+        pairs.any(|(one, other)| !meet(one, other))
+    } else {
+        !meet(&one, &other)
+    }
+}
+
 /// Whether some text fits both patterns.
 fn meet(one: &[Symbol], other: &[Symbol]) -> bool {
     let width = other.len() + 1;

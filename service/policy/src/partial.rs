@@ -41,23 +41,24 @@ pub(crate) enum Shape {
     Exact(String),
     /// One of those that fit.
     Like(Template),
-    /// One of those that fit, which are all of this type (`subnet`) and have no colon in their names.
-    Typed(Template, &'static str),
+    /// One of those that fit, where no wildcard stands for a colon.
+    Named(Template),
 }
 
 impl Shape {
-    /// Any resource of a type: `front` is the ARN up to it, with its colon.
-    pub(crate) fn typed(front: &str, kind: &'static str) -> Self {
-        match Self::like(&format!("{front}{kind}/*")) {
-            Shape::Like(template) => Shape::Typed(template, kind),
-            other => other,
-        }
-    }
-
     /// What fits the pattern; its `*` are wildcards.
     pub(crate) fn like(pattern: &str) -> Self {
+        Self::compiled(pattern, Shape::Like)
+    }
+
+    /// What fits the pattern; its `*` are wildcards, which stand for no colon.
+    pub(crate) fn named(pattern: &str) -> Self {
+        Self::compiled(pattern, Shape::Named)
+    }
+
+    fn compiled(pattern: &str, shape: fn(Template) -> Self) -> Self {
         match Template::compile_resource(pattern, false, false) {
-            Ok(template) => Shape::Like(template),
+            Ok(template) => shape(template),
             Err(_) => Shape::Exact(pattern.to_owned()),
         }
     }
@@ -79,25 +80,12 @@ impl Shape {
         }
         match self {
             Shape::Exact(text) => Fit::of(pattern.matches(text, &knowledge.context)),
-            Shape::Typed(_, kind) if kind_of(pattern).is_some_and(|of| of != *kind) => Fit::No,
-            Shape::Like(shape) | Shape::Typed(shape, _) => {
-                if cover::pattern(pattern, shape) {
-                    Fit::Yes
-                } else if cover::disjoint(pattern, shape) {
-                    Fit::No
-                } else {
-                    Fit::Maybe(BTreeSet::from([RESOURCE.to_owned()]))
-                }
-            }
+            Shape::Like(shape) | Shape::Named(shape) if cover::pattern(pattern, shape) => Fit::Yes,
+            Shape::Like(shape) if cover::disjoint(pattern, shape) => Fit::No,
+            Shape::Named(shape) if cover::disjoint_in_parts(pattern, shape) => Fit::No,
+            Shape::Like(_) | Shape::Named(_) => Fit::Maybe(BTreeSet::from([RESOURCE.to_owned()])),
         }
     }
-}
-
-/// The type of resource that a pattern is for, `instance` of `arn:aws:ec2:*:*:instance/*`, if it names one.
-fn kind_of(pattern: &Template) -> Option<&str> {
-    let (kind, _) = pattern.as_str().split(':').nth(5)?.split_once('/')?;
-    let plain = !pattern.as_str().contains('$') && !kind.contains(['*', '?']);
-    plain.then_some(kind)
 }
 
 /// Whether something applies, and what that depends on where it cannot be told.

@@ -1,25 +1,27 @@
 //! Which actions IAM authorises for an event of CloudTrail.
 //!
-//! Mostly an event has the name of its action, and its source the action's prefix. `catalogue/events.txt` lists where not, with
-//! where AWS says so.
+//! Mostly an event has the name of its action, and its source the action's prefix. `catalogue/operations.txt` lists where not, made
+//! of AWS's models and API references, and `catalogue/events.txt` what those do not tell. What stands nowhere is not guessed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use crate::catalogue::catalogue;
 
-const TEXT: &str = include_str!("../../catalogue/events.txt");
+const OPERATIONS: &str = include_str!("../../catalogue/operations.txt");
+const EVENTS: &str = include_str!("../../catalogue/events.txt");
 
-static EVENTS: LazyLock<Events> = LazyLock::new(|| Events::read(TEXT));
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(&[OPERATIONS, EVENTS]));
 
+/// What the files in `catalogue/` say; `catalogue/README.md` describes their form.
 #[derive(Debug, Default)]
-struct Events {
+struct Table {
     prefixes: HashMap<&'static str, &'static str>,
-    dated: Vec<&'static str>,
-    /// By source and name.
-    named: HashMap<(&'static str, &'static str), Vec<&'static str>>,
-    /// Source and the beginning of the name.
-    beginning: Vec<(&'static str, &'static str, Vec<&'static str>)>,
+    dated: HashSet<&'static str>,
+    /// By prefix and name.
+    named: HashMap<(&'static str, &'static str), Asked>,
+    /// The same where one version of an object is meant.
+    of_version: HashMap<(&'static str, &'static str), Asked>,
 }
 
 /// What an event asks IAM for.
@@ -33,83 +35,68 @@ pub(super) enum Asked {
     Unknown,
 }
 
-impl Events {
-    fn read(text: &'static str) -> Self {
-        let mut events = Events::default();
-        for line in text.lines() {
+impl Table {
+    fn read(texts: &[&'static str]) -> Self {
+        let mut table = Table::default();
+        for line in texts.iter().flat_map(|text| text.lines()) {
             let words: Vec<&str> = line.split(' ').collect();
             match words.as_slice() {
                 ["p", source, prefix] => {
-                    events.prefixes.insert(source, prefix);
+                    table.prefixes.insert(source, prefix);
                 }
-                ["d", source] => events.dated.push(source),
-                ["e", source, name, actions] => {
-                    let actions = actions.split(',').filter(|action| *action != "-");
-                    let actions = actions.collect();
-                    match name.strip_suffix('*') {
-                        Some(start) => events.beginning.push((source, start, actions)),
-                        None => {
-                            events.named.insert((source, name), actions);
-                        }
-                    }
+                ["d", prefix] => {
+                    table.dated.insert(prefix);
+                }
+                ["e", prefix, name, actions] => {
+                    table.named.insert((prefix, name), Asked::read(actions));
+                }
+                ["v", prefix, name, actions] => {
+                    table
+                        .of_version
+                        .insert((prefix, name), Asked::read(actions));
                 }
                 _ => {}
             }
         }
-        events
+        table
     }
 
-    fn listed(&self, source: &str, name: &str) -> Option<Asked> {
-        let actions = self.named.get(&(source, name))?;
-        Some(Asked::of(actions))
+    fn asked(&self, prefix: &str, name: &str, of_version: bool) -> Option<Asked> {
+        let listed = of_version.then(|| self.of_version.get(&(prefix, name)));
+        if let Some(asked) = listed.flatten().or(self.named.get(&(prefix, name))) {
+            return Some(asked.clone());
+        }
+        let service = catalogue().service(prefix)?;
+        let action = service.action(name)?;
+        let action = format!("{}:{}", service.prefix, action.name);
+        Some(Asked::Actions(vec![action]))
     }
 }
 
 impl Asked {
-    fn of(actions: &[&str]) -> Self {
-        if actions.is_empty() {
-            Asked::Nothing
-        } else {
-            Asked::Actions(actions.iter().map(|action| (*action).to_owned()).collect())
+    fn read(actions: &str) -> Self {
+        match actions {
+            "-" => Asked::Nothing,
+            "?" => Asked::Unknown,
+            actions => Asked::Actions(actions.split(',').map(str::to_owned).collect()),
         }
     }
 }
 
-/// What an event asks IAM for. `source` is written as in the record, `s3.amazonaws.com`.
-pub(super) fn asked(source: &str, name: &str) -> Asked {
-    let events = &*EVENTS;
-    let Some(source) = source
-        .strip_suffix(".amazonaws.com")
-        .or_else(|| source.strip_suffix(".amazonaws.com.cn"))
-    else {
+/// What an event asks IAM for. `source` is written as in the record, `s3.amazonaws.com`; `of_version` says that the request named
+/// one version of an object.
+pub(super) fn asked(source: &str, name: &str, of_version: bool) -> Asked {
+    let table = &*TABLE;
+    let Some(source) = source.strip_suffix(".amazonaws.com") else {
         return Asked::Unknown;
     };
-    let prefix = events.prefixes.get(source).copied().unwrap_or(source);
-    let known = |name: &str| {
-        if let Some(listed) = events.listed(source, name) {
-            return Some(listed);
-        }
-        let service = catalogue().service(prefix)?;
-        let action = service.action(name)?;
-        Some(Asked::Actions(vec![format!(
-            "{}:{}",
-            service.prefix, action.name
-        )]))
+    let prefix = table.prefixes.get(source).copied().unwrap_or(source);
+    let asked = |name| table.asked(prefix, name, of_version);
+    let dated = || {
+        let dated = table.dated.contains(prefix);
+        without_date(name).filter(|_| dated).and_then(asked)
     };
-    if let Some(asked) = known(name) {
-        return asked;
-    }
-    if events.dated.contains(&source)
-        && let Some(asked) = without_date(name).and_then(known)
-    {
-        return asked;
-    }
-    let begins =
-        |(of, start, _): &&(&str, &str, Vec<&str>)| *of == source && name.starts_with(start);
-    match events.beginning.iter().find(begins) {
-        Some((_, _, actions)) => Asked::of(actions),
-        None => Asked::Unknown,
-    }
+    asked(name).or_else(dated).unwrap_or(Asked::Unknown)
 }
 
 /// `CreateFunction` for `CreateFunction20150331`, `GetFunction` for `GetFunction20150331v2`, `GetDistribution` for
@@ -134,7 +121,9 @@ fn without_date(name: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, TEXT, asked};
+    use std::collections::HashSet;
+
+    use super::{Asked, EVENTS, OPERATIONS, asked};
     use crate::catalogue::catalogue;
 
     #[test]
@@ -144,10 +133,17 @@ mod tests {
             ("monitoring", "PutMetricAlarm", "cloudwatch:PutMetricAlarm"),
             ("email", "SendEmail", "ses:SendEmail"),
             ("tagging", "GetResources", "tag:GetResources"),
+            ("bedrock-runtime", "Converse", "bedrock:InvokeModel"),
+            ("bedrock", "Converse", "bedrock:InvokeModel"),
             ("s3", "ListObjects", "s3:ListBucket"),
             ("s3", "GetBucketEncryption", "s3:GetEncryptionConfiguration"),
             ("s3", "GetBucketCors", "s3:GetBucketCORS"),
             ("s3", "CopyObject", "s3:GetObject,s3:PutObject"),
+            (
+                "s3",
+                "DeleteAccountPublicAccessBlock",
+                "s3:PutAccountPublicAccessBlock",
+            ),
             ("lambda", "CreateFunction20150331", "lambda:CreateFunction"),
             (
                 "lambda",
@@ -162,64 +158,83 @@ mod tests {
             ),
             ("kms", "ReEncrypt", "kms:ReEncryptFrom,kms:ReEncryptTo"),
             ("apigateway", "CreateRestApi", "apigateway:POST"),
-            ("apigateway", "UpdateStage", "apigateway:PATCH"),
+            ("apigateway", "FlushStageCache", "apigateway:DELETE"),
+            ("apigateway", "CreatePortal", "apigateway:CreatePortal"),
+            // By PUT in one API, by POST in the other.
+            ("apigateway", "TagResource", "?"),
             ("sts", "AssumeRoleWithSAML", "sts:AssumeRoleWithSAML"),
             ("sts", "GetCallerIdentity", ""),
-            ("signin", "ConsoleLogin", ""),
             ("ec2", "RunInstances20150331", "?"),
             ("lambda", "CreateFunction2015", "?"),
             ("lambda", "20150331", "?"),
+            ("dynamodb", "TransactWriteItems", "?"),
+            ("signin", "ConsoleLogin", "?"),
             ("nowhere", "DoThings", "?"),
             ("iam", "DoThings", "?"),
         ] {
-            let expected = match actions {
-                "?" => Asked::Unknown,
-                "" => Asked::Nothing,
-                actions => Asked::Actions(actions.split(',').map(str::to_owned).collect()),
-            };
             assert_eq!(
-                asked(&format!("{source}.amazonaws.com"), name),
-                expected,
+                asked(&format!("{source}.amazonaws.com"), name, false),
+                expected(actions),
                 "{source} {name}"
             );
         }
-        assert_eq!(asked("aws.example", "RunInstances"), Asked::Unknown);
-        assert_eq!(asked("", ""), Asked::Unknown);
+        assert_eq!(asked("aws.example", "RunInstances", false), Asked::Unknown);
+        assert_eq!(asked("", "", false), Asked::Unknown);
     }
 
     #[test]
-    fn every_line_of_the_table_is_of_use() {
-        for line in TEXT
-            .lines()
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        {
+    fn a_version_of_an_object_has_actions_of_its_own() {
+        for (name, actions) in [
+            ("GetObject", "s3:GetObjectVersion"),
+            ("HeadObject", "?"),
+            ("PutObject", "s3:PutObject"),
+        ] {
+            assert_eq!(
+                asked("s3.amazonaws.com", name, true),
+                expected(actions),
+                "{name}"
+            );
+        }
+    }
+
+    fn expected(actions: &str) -> Asked {
+        match actions {
+            "" => Asked::Nothing,
+            actions => Asked::read(actions),
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_tables_is_of_use() {
+        let of_service = |prefix: &str, name: &str| {
+            let service = catalogue().service(prefix)?;
+            service.action(name)
+        };
+        let lines = || OPERATIONS.lines().chain(EVENTS.lines());
+        let of_use = lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut seen = HashSet::new();
+        for line in of_use {
             let words: Vec<&str> = line.split(' ').collect();
             match words.as_slice() {
+                ["source", _, _] => {}
                 ["p", source, prefix] => {
-                    assert!(
-                        catalogue().service(prefix).is_some(),
-                        "{line}: no such service"
-                    );
+                    let service = catalogue().service(prefix);
+                    assert!(service.is_some(), "{line}: no such service");
                     assert!(catalogue().service(source).is_none(), "{line}: needless");
                 }
-                ["d", source] => assert!(catalogue().service(source).is_some(), "{line}"),
-                ["e", source, name, actions] => {
-                    for action in actions.split(',').filter(|action| *action != "-") {
-                        let (prefix, action) = action.split_once(':').unwrap();
-                        let service = catalogue().service(prefix).unwrap();
-                        assert!(
-                            service.action(action).is_some(),
-                            "{line}: IAM knows no {action}"
-                        );
+                ["d", prefix] => assert!(catalogue().service(prefix).is_some(), "{line}"),
+                [kind @ ("e" | "v"), prefix, name, actions] => {
+                    assert!(catalogue().service(prefix).is_some(), "{line}");
+                    for action in actions.split(',').filter(|it| !["-", "?"].contains(it)) {
+                        let known = action
+                            .split_once(':')
+                            .and_then(|(prefix, action)| of_service(prefix, action));
+                        assert!(known.is_some(), "{line}: IAM knows no {action}");
                     }
-                    let same = catalogue()
-                        .service(source)
-                        .and_then(|service| service.action(name));
-                    let itself = format!("{source}:{name}");
-                    assert!(
-                        same.is_none() || *actions == "-" || *actions != itself,
-                        "{line}: needless"
-                    );
+                    let itself = format!("{prefix}:{name}");
+                    let same = *kind == "e" && of_service(prefix, name).is_some();
+                    assert!(!same || *actions != itself, "{line}: needless");
+                    assert!(seen.insert((*kind, *prefix, *name)), "{line}: twice");
                 }
                 _ => panic!("{line}: what is this?"),
             }

@@ -142,16 +142,16 @@ pub(super) fn known<'r>(
             Some(moment) => Known::Value(Cow::Owned((moment / 1_000_000_000).to_string())),
             None => Known::Unknown,
         },
-        // Long-term credentials know nothing of MFA; a session's record tells.
+        // Long-term credentials know nothing of MFA. A session's record tells.
         Key::MfaPresent => match session.attributes.mfa.get() {
             Some(mfa) => Known::Value(Cow::Borrowed(mfa)),
-            None if matches!(principal.kind, Kind::User | Kind::Root) => Known::Absent,
+            None if identity.is_long_term() => Known::Absent,
             None => Known::Unknown,
         },
         Key::MfaAge => match session.attributes.mfa.get() {
             Some("true") => Known::Unknown,
             Some(_) => Known::Absent,
-            None if matches!(principal.kind, Kind::User | Kind::Root) => Known::Absent,
+            None if identity.is_long_term() => Known::Absent,
             None => Known::Unknown,
         },
         Key::OrgId => Known::or_unknown(around.org_id),
@@ -196,12 +196,12 @@ pub(super) fn known<'r>(
         Key::SourceVpce => Known::text(record.vpc_endpoint.get()),
         Key::TokenIssueTime => match session.attributes.created.get() {
             Some(time) if operand::date(time).is_some() => Known::Value(Cow::Borrowed(time)),
-            None if matches!(principal.kind, Kind::User | Kind::Root) => Known::Absent,
+            None if identity.is_long_term() => Known::Absent,
             _ => Known::Unknown,
         },
         // The name of a service stands there when it called for somebody.
         Key::UserAgent if through_service => Known::Unknown,
-        Key::UserAgent => Known::or_unknown(record.user_agent.get()),
+        Key::UserAgent => Known::or_unknown(record.user_agent()),
         Key::UserId => Known::or_unknown(identity.principal_id.get()),
         Key::UserName if principal.kind == Kind::User => {
             Known::or_unknown(identity.user_name.get())

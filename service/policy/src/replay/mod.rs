@@ -21,6 +21,7 @@ mod action;
 mod classes;
 mod facts;
 mod json;
+mod log_file;
 mod place;
 mod plan;
 mod principal;
@@ -31,15 +32,13 @@ mod resource;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
 use crate::catalogue::catalogue;
 use classes::Classes;
-use json::Text;
 use plan::{Finding, Plan, Step};
 use principal::{Outside, Principal};
-use record::Record;
+use record::{Record, Sort};
 
+pub use log_file::LogFileError;
 pub use place::{Organization, Place};
 pub use report::{Change, Group, Report, Totals, Unbound, Unjudged, UnknownEvent};
 
@@ -51,18 +50,6 @@ const KEPT: usize = 65_536;
 
 /// How many different unknown events are named.
 const UNKNOWN_EVENTS: usize = 1_000;
-
-/// A log file that could not be read to its end. What was read counts.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the log file cannot be read beyond its record {after}: {problem}: give a file of the form {{\"Records\": […]}}, unpacked"
-)]
-pub struct LogFileError {
-    /// How many records were read before.
-    pub after: u64,
-    /// What the parser says, with line and column.
-    pub problem: String,
-}
 
 /// Takes records one after another.
 #[derive(Debug)]
@@ -128,28 +115,6 @@ impl<'o> Replay<'o> {
         }
     }
 
-    /// Takes the records of a log file, `{"Records": [...]}`, unpacked.
-    ///
-    /// # Errors
-    ///
-    /// Where it ends early or is no such file. The records before that count, and the rest as one that is unreadable.
-    pub fn log_file(&mut self, json: &str) -> Result<(), LogFileError> {
-        let before = self.totals.records;
-        let mut parser = serde_json::Deserializer::from_str(json);
-        let read = LogFile(self).deserialize(&mut parser);
-        match read.and_then(|()| parser.end()) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                let after = self.totals.records - before;
-                self.unreadable();
-                Err(LogFileError {
-                    after,
-                    problem: error.to_string(),
-                })
-            }
-        }
-    }
-
     /// What was found so far.
     pub fn report(&self) -> Report {
         let mut groups: Vec<Group> = self.groups.values().cloned().collect();
@@ -179,7 +144,7 @@ impl<'o> Replay<'o> {
             self.totals.unjudged.unreadable += 1;
             return;
         };
-        if !record.is_call() {
+        if record.sort() == Sort::Event {
             self.totals.not_calls += 1;
             return;
         }
@@ -211,7 +176,7 @@ impl<'o> Replay<'o> {
             self.totals.unjudged.unknown_account += 1;
             return;
         };
-        match self.step(place, source, name) {
+        match self.step(place, source, name, record) {
             Step::Nothing => self.totals.not_calls += 1,
             Step::Unknown => self.count_unknown(source, name),
             Step::Unchanged => self.totals.unchanged += 1,
@@ -223,9 +188,14 @@ impl<'o> Replay<'o> {
     }
 
     /// What is to be done about an event.
-    fn step(&mut self, place: usize, source: &str, name: &str) -> Step {
+    fn step(&mut self, place: usize, source: &str, name: &str, record: &Record<'_>) -> Step {
+        if record.sort() == Sort::Other {
+            return Step::Unknown;
+        }
+        let of_version = record.parameters.version.get().is_some();
         self.key.clear();
-        plan::write(&mut self.key, &[&place.to_string(), source, name]);
+        let version = if of_version { "v" } else { "" };
+        plan::write(&mut self.key, &[&place.to_string(), source, name, version]);
         if let Some(step) = self.steps.get(&self.key) {
             return step.clone();
         }
@@ -235,7 +205,7 @@ impl<'o> Replay<'o> {
         }
         self.made += 1;
         let step = match self.places.get(place) {
-            Some((place, _)) => Step::of(place, source, name, self.made),
+            Some((place, _)) => Step::of(place, action::asked(source, name, of_version), self.made),
             None => Step::Unknown,
         };
         self.steps.insert(self.key.clone(), step.clone());
@@ -348,65 +318,4 @@ impl<'o> Replay<'o> {
 /// The date of what is known of actions, to be told with a report: events younger than it may be unknown.
 pub fn knows_actions_until() -> &'static str {
     catalogue().date()
-}
-
-/// Hands the records of a log file on, one by one.
-struct LogFile<'r, 'o>(&'r mut Replay<'o>);
-
-impl<'de> DeserializeSeed<'de> for LogFile<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for LogFile<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object with `Records`")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut found = false;
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            if key.0 == "Records" {
-                map.next_value_seed(Records(&mut *self.0))?;
-                found = true;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        if found {
-            Ok(())
-        } else {
-            Err(serde::de::Error::custom("it has no `Records`"))
-        }
-    }
-}
-
-struct Records<'r, 'o>(&'r mut Replay<'o>);
-
-impl<'de> DeserializeSeed<'de> for Records<'_, '_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Records<'_, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a list of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(record) = list.next_element::<Record<'de>>()? {
-            self.0.add(&record);
-        }
-        Ok(())
-    }
 }

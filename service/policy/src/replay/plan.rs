@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::action::{self, Asked};
+use super::action::Asked;
 use super::classes::Classes;
 use super::facts::{self, Key, Known, Surroundings};
 use super::place::{Place, Settled};
@@ -54,8 +54,8 @@ pub(super) struct Finding {
 
 impl Step {
     /// `number` tells plans apart.
-    pub(super) fn of(place: &Place, source: &str, name: &str, number: usize) -> Self {
-        let actions = match action::asked(source, name) {
+    pub(super) fn of(place: &Place, asked: Asked, number: usize) -> Self {
+        let actions = match asked {
             Asked::Actions(actions) => actions,
             Asked::Nothing => return Step::Nothing,
             Asked::Unknown => return Step::Unknown,

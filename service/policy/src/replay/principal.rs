@@ -86,6 +86,5 @@ impl<'r> Principal<'r> {
     /// Whether this is a service-linked role, which SCPs do not bind.
     pub(super) fn is_service_linked(&self) -> bool {
         self.name.contains(":role/aws-service-role/")
-            || self.name.contains(":assumed-role/AWSServiceRoleFor")
     }
 }

@@ -1,4 +1,4 @@
-//! What is read of a CloudTrail record (CloudTrail User Guide, *Record contents* and *userIdentity element*).
+//! What is read of a CloudTrail record (CloudTrail User Guide, *CloudTrail record contents* and *CloudTrail userIdentity element*).
 
 use super::json::{List, Text, object};
 
@@ -14,6 +14,7 @@ object! {
         "sourceIPAddress" => source_ip: Text<'a>,
         "userAgent" => user_agent: Text<'a>,
         "errorCode" => error: Text<'a>,
+        "responseElements" => response: Response<'a>,
         /// The account whose trail has the record.
         "recipientAccountId" => recipient: Text<'a>,
         "vpcEndpointId" => vpc_endpoint: Text<'a>,
@@ -21,6 +22,13 @@ object! {
         "userIdentity" => identity: Identity<'a>,
         "requestParameters" => parameters: Parameters<'a>,
         "resources" => resources: List<Resource<'a>>,
+    }
+}
+
+object! {
+    /// What was answered. Some services tell errors here.
+    Response {
+        "errorCode" => error: Text<'a>,
     }
 }
 
@@ -38,6 +46,7 @@ object! {
         "principalId" => principal_id: Text<'a>,
         "arn" => arn: Text<'a>,
         "accountId" => account: Text<'a>,
+        "accessKeyId" => access_key: Text<'a>,
         "userName" => user_name: Text<'a>,
         /// The service that called for somebody.
         "invokedBy" => invoked_by: Text<'a>,
@@ -72,10 +81,11 @@ object! {
 }
 
 object! {
-    /// The parameters that name a resource.
+    /// The parameters that name a resource, or a version of it.
     Parameters {
         "bucketName" => bucket: Text<'a>,
         "key" => key: Text<'a>,
+        "versionId" => version: Text<'a>,
         "roleName" => role: Text<'a>,
         "name" => name: Text<'a>,
         "trailName" => trail: Text<'a>,
@@ -89,30 +99,55 @@ object! {
     }
 }
 
-/// Error codes that mean that AWS refused the call for want of permission. EC2's are written with and without `Client.`.
-const REFUSALS: [&str; 9] = [
+/// Error codes that mean that AWS refused the call for want of permission, as the models of AWS's services name and explain them.
+/// EC2's are written with and without `Client.`.
+const REFUSALS: [&str; 10] = [
     "AccessDenied",
     "AccessDeniedException",
     "AuthorizationError",
     "AuthorizationErrorException",
-    "ExplicitDenyException",
+    "AuthorizationException",
+    "CloudHsmAccessDeniedException",
+    "ForbiddenException",
     "NotAuthorized",
-    "NotAuthorizedException",
     "UnauthorizedException",
     "UnauthorizedOperation",
 ];
 
+/// What sort of thing a record tells of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// An API was called.
+    Call,
+    /// Nobody called: a sign-in, something that a service did by itself, what passed an endpoint (whose call has its own record).
+    Event,
+    /// Something else, of which nobody knows what IAM authorises: an action in the console that was no call of an API.
+    Other,
+}
+
 impl Record<'_> {
-    /// Whether AWS refused the call for want of permission.
-    pub(super) fn is_refused(&self) -> bool {
-        let code = self.error.0.as_ref();
-        let code = code.strip_prefix("Client.").unwrap_or(code);
-        REFUSALS.contains(&code)
+    pub(super) fn sort(&self) -> Sort {
+        match self.kind.get() {
+            None | Some("AwsApiCall") => Sort::Call,
+            Some(
+                "AwsServiceEvent"
+                | "AwsConsoleSignIn"
+                | "ConsoleSignin"
+                | "AwsVpceEvent"
+                | "AwsVpceEvents"
+                | "AwsCloudTrailInsight",
+            ) => Sort::Event,
+            Some(_) => Sort::Other,
+        }
     }
 
-    /// Whether this is a call of an API, as opposed to a sign-in, something that a service did by itself, or a console's page.
-    pub(super) fn is_call(&self) -> bool {
-        matches!(self.kind.get(), None | Some("AwsApiCall"))
+    /// Whether AWS refused the call for want of permission.
+    pub(super) fn is_refused(&self) -> bool {
+        let code = self.error.get().or(self.response.error.get());
+        code.is_some_and(|code| {
+            let code = code.strip_prefix("Client.").unwrap_or(code);
+            REFUSALS.contains(&code)
+        })
     }
 
     /// The time, if it has the form `2026-11-22T09:30:00Z` that CloudTrail gives it. Such texts sort by time.
@@ -127,11 +162,33 @@ impl Record<'_> {
         fits.then_some(text)
     }
 
-    /// The Region that was called. Services with one endpoint for all Regions are called in us-east-1.
+    /// The Region that was called, the value of `aws:RequestedRegion`. Services with one endpoint for all Regions are called in
+    /// the Region of that, and so is the global endpoint of STS, whichever Region serves it (IAM User Guide,
+    /// *aws:RequestedRegion* and *AWS STS Regions and endpoints*).
     pub(super) fn region(&self) -> Option<&str> {
-        match self.region.get() {
-            Some("global" | "aws-global") => Some("us-east-1"),
-            region => region,
-        }
+        let is_region =
+            |text: &&str| text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit());
+        self.region.get().filter(is_region)
+    }
+
+    /// What the client said of itself. A service that called, the console, or brackets around it stand there as well, and
+    /// then nobody knows what it was.
+    pub(super) fn user_agent(&self) -> Option<&str> {
+        let agent = self.user_agent.get()?;
+        let folded = agent.to_ascii_lowercase();
+        let other = folded.ends_with(".amazonaws.com")
+            || folded.starts_with("aws-internal")
+            || folded.starts_with("aws internal")
+            || folded.starts_with('[');
+        (!other).then_some(agent)
+    }
+}
+
+impl Identity<'_> {
+    /// Whether the call was signed with a key that does not expire. Such ids begin with AKIA (IAM User Guide, *IAM identifiers*).
+    /// Where a service calls for somebody it does so with temporary credentials.
+    pub(super) fn is_long_term(&self) -> bool {
+        let key = self.access_key.get();
+        key.is_some_and(|key| key.starts_with("AKIA")) && self.invoked_by.get().is_none()
     }
 }

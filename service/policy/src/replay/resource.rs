@@ -1,18 +1,33 @@
 //! Which resources a call reached, as far as its record tells.
 //!
 //! Records list resources for few services. For the rest the name of the resource stands somewhere in the parameters; we read
-//! it where one parameter names the whole of it. What is not told is every resource of the service.
+//! it where one parameter names the whole of it. What is not told may be any resource of the service.
 
 use super::record::Record;
 use crate::catalogue::catalogue;
 use crate::partial::Shape;
 
-/// What a launch makes. It is authorised before there are names, for `instance/*` as it stands (Amazon EC2 User Guide, *Example
-/// policies to control access the API*, `RunInstances`).
-const MADE: [&str; 3] = ["instance", "network-interface", "volume"];
+/// What every launch is authorised for (Service Authorization Reference, Amazon EC2, *RunInstances*).
+const LAUNCHED: [&str; 4] = ["image", "instance", "network-interface", "security-group"];
 
-/// What every launch uses.
-const USED: [&str; 3] = ["image", "security-group", "subnet"];
+/// What some launches are authorised for besides.
+const LAUNCHED_PERHAPS: [&str; 11] = [
+    "capacity-reservation",
+    "elastic-gpu",
+    "key-pair",
+    "launch-template",
+    "placement-group",
+    "secondary-interface",
+    "secondary-subnet",
+    "snapshot",
+    "spot-instances-request",
+    "subnet",
+    "volume",
+];
+
+/// Services whose records list the very resource that is authorised (AWS KMS Developer Guide, *AWS KMS log entries*; CloudTrail User
+/// Guide, *CloudTrail record contents*). Others may list a table for its index, or a function for its version.
+const EXACT: [&str; 2] = ["kms", "sts"];
 
 /// The resources of a call to one action, each of which must be allowed, each by the shapes that it may have.
 pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec<Vec<Shape>> {
@@ -22,17 +37,13 @@ pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec
     match (prefix, name) {
         // What is copied is read elsewhere.
         ("s3", "GetObject") if record.name.0.contains("Copy") => vec![Shape::anything_of(prefix)],
-        ("s3", _) if let Some(bucket) = parameters.bucket.get() => {
-            let bucket = if bucket.starts_with("arn:") {
-                bucket.to_owned()
-            } else {
-                format!("arn:{partition}:s3:::{bucket}")
-            };
+        ("s3", _) if let Some(bucket) = bucket(record, name) => {
+            let bucket = format!("arn:{partition}:s3:::{bucket}");
             match parameters.key.get() {
                 Some(key) if is_of_object(name) => {
                     vec![vec![Shape::Exact(format!("{bucket}/{key}"))]]
                 }
-                None if is_of_object(name) => vec![vec![like(&bucket, "/*")]],
+                None if is_of_object(name) => vec![vec![Shape::like(&format!("{bucket}/*"))]],
                 _ => vec![vec![Shape::Exact(bucket)]],
             }
         }
@@ -45,7 +56,7 @@ pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec
             let front = format!("arn:{partition}:iam::{account}:role/");
             vec![vec![
                 Shape::Exact(format!("{front}{role}")),
-                like(&front, &format!("*/{role}")),
+                Shape::named(&format!("{front}*/{role}")),
             ]]
         }
         ("cloudtrail", action) if let Some(name) = trail(record, action) => {
@@ -53,41 +64,52 @@ pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec
             let trail = if name.starts_with("arn:") {
                 Shape::Exact(name.to_owned())
             } else {
-                like(
-                    "",
-                    &format!("arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"),
-                )
+                Shape::named(&format!(
+                    "arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"
+                ))
             };
             vec![vec![trail]]
         }
         ("ec2", "RunInstances") => {
             let region = record.region().unwrap_or("*");
-            let front = |owner: &str| format!("arn:{partition}:ec2:{region}:{owner}:");
-            let made = MADE.iter().map(|kind| {
-                let text = format!("{}{kind}/*", front(account));
-                vec![Shape::Exact(text)]
-            });
-            let used = USED.iter().map(|kind| {
-                // Images have no account in their ARNs, and subnets may be shared by another one.
-                vec![Shape::typed(&front("*"), kind)]
-            });
-            made.chain(used).collect()
+            // Images belong to no account, and subnets may be shared by another one.
+            let any = |kind| Shape::named(&format!("arn:{partition}:ec2:{region}:*:{kind}/*"));
+            let surely = LAUNCHED.iter().map(|kind| vec![any(kind)]);
+            // What is not among the resources is like the instance, which always is.
+            let perhaps = LAUNCHED_PERHAPS
+                .iter()
+                .map(|kind| vec![any(kind), any(&"instance")]);
+            surely.chain(perhaps).collect()
         }
         ("s3", _) => vec![Shape::anything_of(prefix)],
         _ => vec![listed(record, prefix).unwrap_or_else(|| Shape::anything_of(prefix))],
     }
 }
 
-/// The one resource of the service that the record lists. Of several, not all need be what the action is for.
+/// The one resource of the service that the record lists, or what is part of it. Of several, not all need be what the action is
+/// for.
 fn listed(record: &Record<'_>, prefix: &str) -> Option<Vec<Shape>> {
     let arns = record.resources.0.iter();
     let mut arns = arns
         .filter_map(|resource| resource.arn.get())
         .filter(|arn| arn.starts_with("arn:") && of_service(arn, prefix));
     let only = arns.next()?;
-    arns.next()
-        .is_none()
-        .then(|| vec![Shape::Exact(only.to_owned())])
+    if arns.next().is_some() {
+        return None;
+    }
+    let mut shapes = vec![Shape::Exact(only.to_owned())];
+    if !EXACT.contains(&prefix) {
+        shapes.extend([":*", "/*"].map(|rest| Shape::named(&format!("{only}{rest}"))));
+    }
+    Some(shapes)
+}
+
+/// The bucket that the action is for, by its name. An access point may stand for it, and is a resource of its own.
+fn bucket<'r>(record: &'r Record<'_>, action: &str) -> Option<&'r str> {
+    let bucket = record.parameters.bucket.get()?;
+    let is_name = !bucket.contains(':') && !bucket.ends_with("-s3alias");
+    let of_bucket = !action.contains("AccessPoint") && !action.contains("AccessGrant");
+    (is_name && of_bucket).then_some(bucket)
 }
 
 /// The name or ARN of the trail that the action is for.
@@ -101,11 +123,6 @@ fn trail<'r>(record: &'r Record<'_>, action: &str) -> Option<&'r str> {
         _ if action.contains("Trail") || action.ends_with("Logging") => parameters.name.get(),
         _ => None,
     }
-}
-
-/// `front` as it stands, `rest` with wildcards.
-fn like(front: &str, rest: &str) -> Shape {
-    Shape::like(&format!("{front}{rest}"))
 }
 
 fn of_service(arn: &str, prefix: &str) -> bool {

@@ -17,8 +17,6 @@ mod principals;
 #[path = "../../examples/shared/random.rs"]
 mod random;
 mod replay;
-mod replay_facts;
-mod replay_kept;
 mod resources;
 mod scp;
 mod variables;

@@ -1,5 +1,12 @@
 //! Impact replay from log files to reports. Records have the form of the CloudTrail User Guide's examples.
 
+mod counted;
+mod in_force;
+mod kept;
+mod keys;
+mod log_files;
+mod resources;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,7 +14,6 @@ use landfall_policy::lint::Limits;
 use landfall_policy::pack::{Source, pack};
 use landfall_policy::replay::{Change, GROUPS, Organization, Place, Replay, Report};
 use landfall_policy::{Attached, Cause, Levels, Policy};
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::scp;
@@ -114,6 +120,22 @@ pub(crate) fn replay(organization: &Organization, records: &[Value]) -> Report {
     report
 }
 
+/// What becomes of a call under one new statement: `unchanged`, `denied`, or what it depends on.
+pub(crate) fn verdict(statement: &Value, record: Value) -> String {
+    let mut organization = organization(&[], &[policy(statement)]);
+    organization.principal_tags = BTreeMap::from([(
+        "arn:aws:iam::123456789012:role/teams/Deploy".to_owned(),
+        BTreeMap::from([("Team".to_owned(), "blue".to_owned())]),
+    )]);
+    let report = replay(&organization, &[record]);
+    match report.groups.as_slice() {
+        [] => "unchanged".to_owned(),
+        [group] if group.unless.is_empty() => group.verdict(),
+        [group] => group.unless.join(", "),
+        groups => panic!("{groups:?}"),
+    }
+}
+
 fn deny(action: &str) -> Policy {
     policy(&json!({"Sid": "DenyIt", "Effect": "Deny", "Action": action, "Resource": "*"}))
 }
@@ -165,176 +187,6 @@ fn calls_are_counted_by_who_and_what_and_where() {
         (vec!["ec2:RunInstances".to_owned()], "denied")
     );
     assert_eq!(most.causes[0].to_string(), "statement `DenyIt` of `own`");
-}
-
-#[test]
-fn what_does_not_bear_on_a_verdict_is_counted_by_its_reason() {
-    let mut organization = organization(&[], &[deny("*")]);
-    let linked = "arn:aws:iam::123456789012:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig";
-    let foreign = |account: &str| {
-        vec![
-            ("/userIdentity/accountId", json!(account)),
-            ("/recipientAccountId", json!(account)),
-        ]
-    };
-    let run = || call("ec2", "RunInstances");
-    let identity = |identity: Value| with(run(), &[("/userIdentity", identity)]);
-    for (name, record, count) in [
-        ("denied", run(), "/denied"),
-        (
-            "refused",
-            with(
-                run(),
-                &[("/errorCode", json!("Client.UnauthorizedOperation"))],
-            ),
-            "/refused",
-        ),
-        (
-            "refused too",
-            with(run(), &[("/errorCode", json!("AccessDenied"))]),
-            "/refused",
-        ),
-        (
-            "failed",
-            with(
-                run(),
-                &[("/errorCode", json!("Client.InvalidAMIID.NotFound"))],
-            ),
-            "/denied",
-        ),
-        (
-            "sign-in",
-            with(
-                call("signin", "ConsoleLogin"),
-                &[("/eventType", json!("AwsConsoleSignIn"))],
-            ),
-            "/not_calls",
-        ),
-        (
-            "a service's own",
-            with(run(), &[("/eventType", json!("AwsServiceEvent"))]),
-            "/not_calls",
-        ),
-        (
-            "no permission needed",
-            call("sts", "GetCallerIdentity"),
-            "/not_calls",
-        ),
-        (
-            "management",
-            with(run(), &foreign("999999999999")),
-            "/unbound/management_account",
-        ),
-        (
-            "unknown account",
-            with(run(), &foreign("555555555555")),
-            "/unjudged/unknown_account",
-        ),
-        (
-            "linked",
-            with(
-                run(),
-                &[(
-                    "/userIdentity/sessionContext/sessionIssuer/arn",
-                    json!(linked),
-                )],
-            ),
-            "/unbound/service_linked_roles",
-        ),
-        (
-            "service",
-            identity(json!({"type": "AWSService", "invokedBy": "autoscaling.amazonaws.com"})),
-            "/unbound/services",
-        ),
-        (
-            "federated",
-            identity(
-                json!({"type": "SAMLUser", "principalId": "idp:jane", "userName": "jane", "identityProvider": "idp"}),
-            ),
-            "/unbound/federated",
-        ),
-        (
-            "web",
-            identity(
-                json!({"type": "WebIdentityUser", "principalId": "accounts.google.com:x:1", "userName": "1"}),
-            ),
-            "/unbound/federated",
-        ),
-        (
-            "another account",
-            identity(
-                json!({"type": "AWSAccount", "principalId": "AROA123:x", "accountId": "444455556666"}),
-            ),
-            "/unjudged/other_account",
-        ),
-        (
-            "seen by the owner",
-            with(run(), &[("/recipientAccountId", json!("444455556666"))]),
-            "/unjudged/other_account",
-        ),
-        (
-            "nobody",
-            identity(json!({"type": "Unknown"})),
-            "/unjudged/unknown_principal",
-        ),
-        (
-            "identity center",
-            identity(json!({"type": "IdentityCenterUser", "accountId": ACCOUNT})),
-            "/unjudged/unknown_principal",
-        ),
-        (
-            "no identity",
-            with(run(), &[("/userIdentity", Value::Null)]),
-            "/unjudged/unknown_principal",
-        ),
-        (
-            "unknown event",
-            call("ec2", "RunEverything"),
-            "/unjudged/unknown_event",
-        ),
-        (
-            "no record",
-            json!({"hello": "world"}),
-            "/unjudged/unreadable",
-        ),
-        ("no object", json!(7), "/unjudged/unreadable"),
-        (
-            "root",
-            identity(
-                json!({"type": "Root", "principalId": ACCOUNT, "arn": "arn:aws:iam::123456789012:root", "accountId": ACCOUNT}),
-            ),
-            "/denied",
-        ),
-        (
-            "user",
-            identity(
-                json!({"type": "IAMUser", "arn": "arn:aws:iam::123456789012:user/jane", "accountId": ACCOUNT, "userName": "jane"}),
-            ),
-            "/denied",
-        ),
-    ] {
-        let totals = serde_json::to_value(replay(&organization, &[record]).totals).unwrap();
-        assert_eq!(totals.pointer(count), Some(&json!(1)), "{name}: {totals}");
-    }
-    let report = replay(
-        &organization,
-        &[call("ec2", "RunEverything"), call("ec2", "RunEverything")],
-    );
-    assert_eq!(
-        (
-            report.unknown_events[0].name.as_str(),
-            report.unknown_events[0].count
-        ),
-        ("RunEverything", 2)
-    );
-    organization.accounts.clear();
-    assert_eq!(
-        replay(&organization, &[run()])
-            .totals
-            .unjudged
-            .unknown_account,
-        1
-    );
 }
 
 #[test]
@@ -414,107 +266,4 @@ fn a_report_is_bounded() {
     let report = replay.report();
     assert_eq!((report.groups.len(), report.totals.denied), (3, 10));
     assert_eq!(report.other, BTreeMap::from([(Change::Denied, 7)]));
-}
-
-#[test]
-fn a_broken_log_file_says_where() {
-    let organization = organization(&[], &[deny("*")]);
-    let record = call("ec2", "RunInstances").to_string();
-    for (text, after) in [
-        (format!(r#"{{"Records":[{record},{record},{{"#), 2),
-        (format!(r#"{{"Records":[{record}]}} more"#), 1),
-        (r#"{"Records":7}"#.to_owned(), 0),
-        (r#"{"Events":[]}"#.to_owned(), 0),
-        ("[]".to_owned(), 0),
-        (String::new(), 0),
-    ] {
-        let mut replay = Replay::new(&organization, GROUPS);
-        let error = replay.log_file(&text).unwrap_err();
-        assert_eq!(error.after, after, "{text}");
-        assert!(error.to_string().contains("Records"), "{error}");
-        let totals = replay.report().totals;
-        assert_eq!((totals.denied, totals.unjudged.unreadable), (after, 1));
-        assert!(totals.is_consistent());
-    }
-}
-
-/// JSON of every form, with the names of a record's fields.
-fn anything() -> impl Strategy<Value = Value> {
-    let text = prop_oneof![
-        "[a-z0-9:/*${}.-]{0,12}",
-        prop::sample::select(vec![
-            "AssumedRole",
-            "ec2.amazonaws.com",
-            "RunInstances",
-            "s3.amazonaws.com",
-            "PutObject",
-            "arn:aws:iam::123456789012:role/x",
-            ACCOUNT,
-            "AwsApiCall"
-        ])
-        .prop_map(str::to_owned),
-    ];
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        text.prop_map(Value::from)
-    ];
-    leaf.prop_recursive(4, 48, 8, |inner| {
-        let name = prop::sample::select(vec![
-            "userIdentity",
-            "type",
-            "arn",
-            "accountId",
-            "sessionContext",
-            "sessionIssuer",
-            "attributes",
-            "eventTime",
-            "eventSource",
-            "eventName",
-            "awsRegion",
-            "requestParameters",
-            "bucketName",
-            "key",
-            "roleName",
-            "resources",
-            "ARN",
-            "tlsDetails",
-            "recipientAccountId",
-            "errorCode",
-            "x",
-        ]);
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::vec((name, inner), 0..8).prop_map(|fields| fields
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect::<serde_json::Map<_, _>>()
-                .into()),
-        ]
-    })
-}
-
-proptest! {
-    #[test]
-    fn no_record_is_too_strange(record in anything(), field in 0_usize..12, value in anything(), text in ".{0,40}") {
-        let organization = organization(
-            &[deny("iam:*")],
-            &[deny("ec2:*"), policy(&json!({"Effect": "Deny", "NotAction": "sts:*", "NotResource": "arn:aws:s3:::${aws:PrincipalTag/team}/*",
-                "Condition": {"StringNotLike": {"aws:PrincipalArn": "*", "aws:UserAgent": "${aws:username}"}, "Bool": {"aws:SecureTransport": "false"}}}))],
-        );
-        let mut replay = Replay::new(&organization, 8);
-        replay.record(&record.to_string());
-        replay.record(&text);
-        let mut near = call("s3", "PutObject");
-        let fields = near.as_object_mut().unwrap();
-        let name = fields.keys().nth(field).unwrap().clone();
-        fields.insert(name, value);
-        replay.record(&near.to_string());
-        let file = json!({"Records": [record, near]}).to_string();
-        prop_assert!(replay.log_file(&file).is_ok());
-        prop_assert_eq!(replay.report().totals.records, 5);
-        prop_assert!(replay.report().totals.is_consistent());
-    }
 }

@@ -1,27 +1,8 @@
-//! What a record tells of the keys and the resources that policies ask for, and what stays open.
+//! What a record tells of the condition keys that policies ask for, and what stays open.
 
-use std::collections::BTreeMap;
-
-use landfall_policy::replay::Change;
 use serde_json::{Value, json};
 
-use crate::replay::{ACCOUNT, call, organization, policy, replay, with};
-
-/// What becomes of a call under one new statement: `unchanged`, `denied`, or what it depends on.
-fn verdict(statement: &Value, record: Value) -> String {
-    let mut organization = organization(&[], &[policy(statement)]);
-    organization.principal_tags = BTreeMap::from([(
-        "arn:aws:iam::123456789012:role/teams/Deploy".to_owned(),
-        BTreeMap::from([("Team".to_owned(), "blue".to_owned())]),
-    )]);
-    let report = replay(&organization, &[record]);
-    match report.groups.as_slice() {
-        [] => "unchanged".to_owned(),
-        [group] if group.unless.is_empty() => group.verdict(),
-        [group] => group.unless.join(", "),
-        groups => panic!("{groups:?}"),
-    }
-}
+use super::{ACCOUNT, call, verdict, with};
 
 fn statement(condition: &Value) -> Value {
     json!({"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition})
@@ -31,7 +12,7 @@ const SESSION: &str = "/userIdentity/sessionContext";
 const INVOKED: &str = "/userIdentity/invokedBy";
 
 fn user() -> Value {
-    let user = json!({"type": "IAMUser", "principalId": "AIDAJ45Q7YFFAREXAMPLE", "arn": "arn:aws:iam::123456789012:user/Alice", "accountId": ACCOUNT, "userName": "Alice"});
+    let user = json!({"type": "IAMUser", "principalId": "AIDAJ45Q7YFFAREXAMPLE", "arn": "arn:aws:iam::123456789012:user/Alice", "accountId": ACCOUNT, "accessKeyId": "AKIAIOSFODNN7EXAMPLE", "userName": "Alice"});
     with(call("ec2", "StopInstances"), &[("/userIdentity", user)])
 }
 
@@ -165,7 +146,7 @@ fn records_tell_condition_keys() {
         (
             json!({"StringEquals": {"aws:RequestedRegion": "us-east-1"}}),
             given("/awsRegion", json!("aws-global")),
-            "denied",
+            "aws:requestedregion",
         ),
         (
             json!({"StringEquals": {"aws:RequestedRegion": "us-east-1"}}),
@@ -206,6 +187,22 @@ fn records_tell_condition_keys() {
             json!({"StringLike": {"aws:UserAgent": "aws-cli/*"}}),
             stop(),
             "denied",
+        ),
+        // What stands there in place of what the client said.
+        (
+            json!({"StringNotLike": {"aws:UserAgent": "aws-cli/*"}}),
+            given("/userAgent", json!("signin.amazonaws.com")),
+            "aws:useragent",
+        ),
+        (
+            json!({"StringNotLike": {"aws:UserAgent": "aws-cli/*"}}),
+            given("/userAgent", json!("[aws-cli/2.13.5]")),
+            "aws:useragent",
+        ),
+        (
+            json!({"StringNotLike": {"aws:UserAgent": "aws-cli/*"}}),
+            given("/userAgent", json!("AWS Internal")),
+            "aws:useragent",
         ),
         (
             json!({"DateGreaterThan": {"aws:CurrentTime": "2026-11-02T01:09:59Z"}}),
@@ -263,6 +260,25 @@ fn records_tell_condition_keys() {
             "unchanged",
         ),
         (
+            json!({"Null": {"aws:TokenIssueTime": "true"}}),
+            user(),
+            "denied",
+        ),
+        // A service that calls for a user does so with temporary credentials, and so does the console.
+        (
+            json!({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}),
+            with(user(), &[(INVOKED, json!("athena.amazonaws.com"))]),
+            "aws:multifactorauthpresent",
+        ),
+        (
+            json!({"Null": {"aws:TokenIssueTime": "true"}}),
+            with(
+                user(),
+                &[("/userIdentity/accessKeyId", json!("ASIAIOSFODNN7EXAMPLE"))],
+            ),
+            "aws:tokenissuetime",
+        ),
+        (
             json!({"Bool": {"aws:MultiFactorAuthPresent": "false"}}),
             given(SESSION, json!({})),
             "aws:multifactorauthpresent",
@@ -312,197 +328,4 @@ fn records_tell_condition_keys() {
         let shown = format!("{condition} {record}");
         assert_eq!(verdict(&statement(&condition), record), expected, "{shown}");
     }
-}
-
-#[test]
-fn records_tell_some_resources() {
-    let given = |source: &str, name: &str, parameters: Value| {
-        with(call(source, name), &[("/requestParameters", parameters)])
-    };
-    let bucket = |name: &str| {
-        given(
-            "s3",
-            name,
-            json!({"bucketName": "logs-1", "Host": "logs-1.s3.amazonaws.com"}),
-        )
-    };
-    let object = || {
-        given(
-            "s3",
-            "GetObject",
-            json!({"bucketName": "logs-1", "key": "a*b/c"}),
-        )
-    };
-    let role = |name: &str| given("iam", "DeleteRole", json!({"roleName": name}));
-    let trail = |name: &str| given("cloudtrail", "StopLogging", json!({"name": name}));
-    let decrypt = with(
-        call("kms", "Decrypt"),
-        &[(
-            "/resources",
-            json!([{"ARN": "arn:aws:kms:eu-central-1:123456789012:key/1", "accountId": ACCOUNT, "type": "AWS::KMS::Key"}]),
-        )],
-    );
-    for (resource, record, expected) in [
-        ("arn:aws:s3:::logs-*", bucket("GetBucketAcl"), "denied"),
-        ("arn:aws:s3:::other", bucket("GetBucketAcl"), "unchanged"),
-        ("arn:aws:s3:::logs-1/*", bucket("ListObjects"), "unchanged"),
-        ("arn:aws:s3:::logs-1/*", object(), "denied"),
-        ("arn:aws:s3:::logs-1/a*b/d", object(), "unchanged"),
-        (
-            "arn:aws:s3:::logs-1/private/*",
-            bucket("DeleteObjects"),
-            "the resource",
-        ),
-        ("arn:aws:s3:::logs-1/*", bucket("DeleteObjects"), "denied"),
-        ("arn:aws:iam::*:role/Landfall", role("Team"), "unchanged"),
-        (
-            "arn:aws:iam::*:role/Landfall",
-            role("Landfall"),
-            "the resource",
-        ),
-        ("arn:aws:iam::*:role/*", role("Landfall"), "denied"),
-        (
-            "arn:aws:cloudtrail:*:*:trail/landfall*",
-            trail("landfall-org"),
-            "denied",
-        ),
-        (
-            "arn:aws:cloudtrail:*:*:trail/landfall*",
-            trail("arn:aws:cloudtrail:eu-central-1:123456789012:trail/landfall"),
-            "denied",
-        ),
-        (
-            "arn:aws:cloudtrail:*:*:trail/landfall*",
-            trail("team"),
-            "unchanged",
-        ),
-        (
-            "arn:aws:cloudtrail:*:*:trail/landfall*",
-            call("cloudtrail", "StopLogging"),
-            "the resource",
-        ),
-        (
-            "arn:aws:cloudtrail:*:*:trail/landfall*",
-            given(
-                "cloudtrail",
-                "PutEventSelectors",
-                json!({"trailName": "team"}),
-            ),
-            "unchanged",
-        ),
-        (
-            "arn:aws:iam::*:role/Landfall",
-            given(
-                "iam",
-                "AddRoleToInstanceProfile",
-                json!({"roleName": "Team", "instanceProfileName": "x"}),
-            ),
-            "the resource",
-        ),
-        (
-            "arn:aws:s3:::secret/*",
-            given(
-                "s3",
-                "CopyObject",
-                json!({"bucketName": "logs-1", "key": "x"}),
-            ),
-            "the resource",
-        ),
-        ("arn:aws:kms:*:*:key/1", decrypt.clone(), "denied"),
-        ("arn:aws:kms:*:*:key/2", decrypt, "unchanged"),
-        (
-            "arn:aws:ec2:*:*:instance/*",
-            call("ec2", "RunInstances"),
-            "denied",
-        ),
-        (
-            "arn:aws:ec2:us-*:*:instance/*",
-            call("ec2", "RunInstances"),
-            "unchanged",
-        ),
-        (
-            "arn:aws:ec2:*:*:subnet/subnet-1",
-            call("ec2", "RunInstances"),
-            "the resource",
-        ),
-        ("arn:aws:s3:::*", call("ec2", "RunInstances"), "unchanged"),
-    ] {
-        let statement = json!({"Effect": "Deny", "Action": "*", "Resource": resource});
-        assert_eq!(
-            verdict(&statement, record.clone()),
-            expected,
-            "{resource} {record}"
-        );
-    }
-    // Every launch is authorised for its instance, whose metadata options no record tells for certain.
-    let imds = json!({"Effect": "Deny", "Action": "ec2:RunInstances", "Resource": "arn:aws:ec2:*:*:instance/*",
-        "Condition": {"StringNotEquals": {"ec2:MetadataHttpTokens": "required"}}});
-    assert_eq!(
-        verdict(&imds, call("ec2", "RunInstances")),
-        "ec2:metadatahttptokens"
-    );
-    let copy = json!({"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"});
-    assert_eq!(
-        verdict(
-            &copy,
-            given(
-                "s3",
-                "CopyObject",
-                json!({"bucketName": "logs-1", "key": "x"})
-            )
-        ),
-        "denied"
-    );
-}
-
-/// A call that went through was denied by nothing that was in force.
-#[test]
-fn what_was_in_force_leaves_no_doubt() {
-    let tagged = |action: Value| json!({"Effect": "Deny", "Action": action, "Resource": "*", "Condition": {"StringNotEquals": {"aws:ResourceTag/stage": "test"}}});
-    let root = json!({"Effect": "Deny", "Action": "iam:*", "Resource": "*"});
-    for (before, after, uncertain) in [
-        (json!([]), json!([tagged(json!("ec2:*"))]), 1),
-        (
-            json!([tagged(json!("ec2:*"))]),
-            json!([tagged(json!("ec2:*")), root]),
-            0,
-        ),
-        (
-            json!([tagged(json!("*"))]),
-            json!([tagged(json!(["ec2:StopInstances", "s3:*"]))]),
-            0,
-        ),
-        (
-            json!([tagged(json!("s3:*"))]),
-            json!([tagged(json!("ec2:*"))]),
-            1,
-        ),
-    ] {
-        let policies = |statements: &Value| -> Vec<_> {
-            let statements = statements.as_array().unwrap().iter();
-            statements
-                .map(|statement| policy(&json!([statement])))
-                .collect()
-        };
-        let organization = organization(&policies(&before), &policies(&after));
-        let report = replay(&organization, &[call("ec2", "StopInstances")]);
-        assert_eq!(report.totals.uncertain, uncertain, "{before} {after}");
-    }
-}
-
-/// Where the old policies deny a call that went through they were not in force, and nothing follows from them.
-#[test]
-fn what_was_not_in_force_settles_nothing() {
-    let tagged = || {
-        policy(
-            &json!({"Effect": "Deny", "Action": "ec2:*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:ResourceTag/stage": "test"}}}),
-        )
-    };
-    let plain = policy(&json!({"Effect": "Deny", "Action": "ec2:*", "Resource": "*"}));
-    let report = replay(
-        &organization(&[plain, tagged()], &[tagged()]),
-        &[call("ec2", "StopInstances")],
-    );
-    assert_eq!(report.groups[0].change, Change::MayBeAllowed);
-    assert_eq!(report.groups[0].unless, ["aws:resourcetag/stage"]);
 }

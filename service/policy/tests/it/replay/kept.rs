@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::replay::{ACCOUNT, call, organization, policy, replay, with};
+use super::{ACCOUNT, call, organization, policy, replay, with};
 
 /// Verdicts that are kept for records that look alike are those of each record alone.
 #[test]
