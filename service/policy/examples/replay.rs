@@ -1,4 +1,6 @@
-//! What replaying a million CloudTrail records costs, as a ratio to what it may cost.
+//! What replaying a million CloudTrail records costs, as a ratio to what it may cost: from the text of log files to the report.
+//! The records are of 4,000 roles and as many users in 200 accounts, each with a session of its own, and of some 4,000 different
+//! events, few of them frequent.
 //!
 //! ```text
 //! cargo run --release -p landfall-policy --example replay
@@ -17,6 +19,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
+use landfall_policy::catalogue::catalogue;
 use landfall_policy::replay::{GROUPS, Organization, Place, Replay};
 use landfall_policy::{Attached, Levels, Policy};
 use random::Random;
@@ -24,6 +27,8 @@ use random::Random;
 const FILES: usize = 200;
 const IN_A_FILE: usize = 5_000;
 const ACCOUNTS: usize = 200;
+const ROLES: usize = 20;
+const RARE_EVENTS: usize = 4_000;
 const LIMIT: Duration = Duration::from_secs(10);
 
 const FULL_AWS_ACCESS: &str =
@@ -34,7 +39,8 @@ const FROM_OFFICES: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"DenyO
     "Condition":{"NotIpAddress":{"aws:SourceIp":["198.51.100.0/24","203.0.113.0/25"]},"DateGreaterThan":{"aws:CurrentTime":"2026-11-03T00:00:00Z"},
     "StringNotLike":{"aws:UserAgent":"*terraform*"},"Bool":{"aws:ViaAWSService":"false"}}}]}"#;
 
-const EVENTS: [(&str, &str, usize); 16] = [
+/// Frequent events and their weights.
+const FREQUENT: [(&str, &str, usize); 16] = [
     ("sts", "AssumeRole", 20),
     ("ec2", "DescribeInstances", 14),
     ("kms", "Decrypt", 12),
@@ -75,11 +81,23 @@ fn account(number: usize) -> String {
     format!("{:012}", 111_100_000_000_usize + number * 7_919)
 }
 
-fn record(random: &mut Random, number: usize) -> String {
-    let account = account(random.below(ACCOUNTS));
-    let weights: usize = EVENTS.iter().map(|(_, _, weight)| weight).sum();
+/// Events that are named like their actions, from all services.
+fn rare_events(random: &mut Random) -> Vec<(&'static str, &'static str)> {
+    let services = catalogue().services();
+    let all: Vec<_> = services
+        .flat_map(|service| {
+            service
+                .actions()
+                .map(|action| (service.prefix, action.name))
+        })
+        .collect();
+    (0..RARE_EVENTS).map(|_| *random.pick(&all)).collect()
+}
+
+fn frequent_event(random: &mut Random) -> (&'static str, &'static str) {
+    let weights: usize = FREQUENT.iter().map(|(_, _, weight)| weight).sum();
     let mut at = random.below(weights);
-    let (source, name, _) = EVENTS
+    let (source, name, _) = FREQUENT
         .iter()
         .find(|(_, _, weight)| match at.checked_sub(*weight) {
             Some(rest) => {
@@ -89,12 +107,22 @@ fn record(random: &mut Random, number: usize) -> String {
             None => true,
         })
         .expect("below the sum of weights");
-    let region = if *source == "iam" {
+    (source, name)
+}
+
+fn record(random: &mut Random, rare: &[(&str, &str)], number: usize) -> String {
+    let account = account(random.below(ACCOUNTS));
+    let (source, name) = if random.percent(20) {
+        *random.pick(rare)
+    } else {
+        frequent_event(random)
+    };
+    let region = if source == "iam" {
         "us-east-1"
     } else {
         random.pick(&REGIONS)
     };
-    let role = random.below(20);
+    let role = random.below(ROLES);
     let identity = match random.below(100) {
         0 => format!(
             r#"{{"type":"Root","principalId":"{account}","arn":"arn:aws:iam::{account}:root","accountId":"{account}","accessKeyId":"ASIAIOSFODNN7EXAMPLE"}}"#
@@ -122,7 +150,7 @@ fn record(random: &mut Random, number: usize) -> String {
     );
     let id = random.next();
     format!(
-        r#"{{"eventVersion":"1.09","userIdentity":{identity},"eventTime":"{time}","eventSource":"{source}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{ip}","userAgent":"aws-sdk-rust/1.3.9 os/linux lang/rust/1.94.0 md/\"a\" app/job-{role}",{error}requestParameters":{{"roleName":"team-{role}","durationSeconds":3600,"filterSet":{{"items":[{{"name":"tag:team","valueSet":{{"items":[{{"value":"team-{role}"}}]}}}}]}}}},"responseElements":{{"requestId":"b1c2d3e4-{id:016x}","credentials":{{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","sessionToken":"FwoGZXIvYXdzEBYaDHqa0AP1BlahB2lahXcyUgqMEXAMPLETOKEN{id:016x}","expiration":"Nov 2, 2026, 2:06:28 AM"}}}},"additionalEventData":{{"SignatureVersion":"SigV4"}},"requestID":"c2d3e4f5-{id:016x}","eventID":"d3e4f5a6-0000-4000-8000-{id:016x}","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{account}","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{source}.{region}.amazonaws.com"}}}}"#
+        r#"{{"eventVersion":"1.09","userIdentity":{identity},"eventTime":"{time}","eventSource":"{source}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{ip}","userAgent":"aws-sdk-rust/1.3.9 os/linux lang/rust/1.94.0 md/\"a\" app/job-{role}",{error}requestParameters":{{"roleName":"team-{role}","bucketName":"team-{role}-data","key":"reports/{number}.csv","durationSeconds":3600,"filterSet":{{"items":[{{"name":"tag:team","valueSet":{{"items":[{{"value":"team-{role}"}}]}}}}]}}}},"responseElements":{{"requestId":"b1c2d3e4-{id:016x}","credentials":{{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","sessionToken":"FwoGZXIvYXdzEBYaDHqa0AP1BlahB2lahXcyUgqMEXAMPLETOKEN{id:016x}","expiration":"Nov 2, 2026, 2:06:28 AM"}}}},"additionalEventData":{{"SignatureVersion":"SigV4"}},"requestID":"c2d3e4f5-{id:016x}","eventID":"d3e4f5a6-0000-4000-8000-{id:016x}","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{account}","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{source}.{region}.amazonaws.com"}}}}"#
     )
 }
 
@@ -178,6 +206,7 @@ fn main() -> ExitCode {
         };
         let mut replay = Replay::new(&organization, GROUPS);
         let mut random = Random::new(4);
+        let rare = rare_events(&mut random);
         let (mut took, mut bytes) = (Duration::ZERO, 0);
         let mut file = String::new();
         for number in 0..FILES {
@@ -185,7 +214,7 @@ fn main() -> ExitCode {
             file.push_str(r#"{"Records":["#);
             for index in 0..IN_A_FILE {
                 let comma = if index == 0 { "" } else { "," };
-                let record = record(&mut random, number * IN_A_FILE + index);
+                let record = record(&mut random, &rare, number * IN_A_FILE + index);
                 write!(file, "{comma}{record}").expect("a string takes everything");
             }
             file.push_str("]}");

@@ -130,32 +130,21 @@ fn fits(outer: &[Symbol], inner: &[Symbol]) -> bool {
 /// Whether no text fits both.
 pub(crate) fn disjoint<P: Pattern>(one: &P, other: &P) -> bool {
     match (one.steps(), other.steps()) {
-        (Some(one), Some(other)) => !meet(&one, &other),
+        (Some(one), Some(other)) => !meet(&one, &other, false),
         _ => false,
     }
 }
 
-/// The same, if what the wildcards of `other` stand for has no colon. Where both are written with as many colons, those of `one` then
-/// stand for none either, and each part of an ARN can be looked at alone.
-pub(crate) fn disjoint_in_parts<P: Pattern>(one: &P, other: &P) -> bool {
-    let (Some(one), Some(other)) = (one.steps(), other.steps()) else {
-        return false;
-    };
-    let parts = |steps: &[Symbol]| -> Vec<Vec<Symbol>> {
-        let parts = steps.split(|symbol| *symbol == Symbol::Byte(b':'));
-        parts.map(<[Symbol]>::to_vec).collect()
-    };
-    let (one_parts, other_parts) = (parts(&one), parts(&other));
-    if one_parts.len() == other_parts.len() {
-        let mut pairs = one_parts.iter().zip(&other_parts);
-        pairs.any(|(one, other)| !meet(one, other))
-    } else {
-        !meet(&one, &other)
+/// Whether no text fits both where the wildcards of `other` stand for no colon.
+pub(crate) fn disjoint_from_name<P: Pattern>(one: &P, other: &P) -> bool {
+    match (one.steps(), other.steps()) {
+        (Some(one), Some(other)) => !meet(&one, &other, true),
+        _ => false,
     }
 }
 
-/// Whether some text fits both patterns.
-fn meet(one: &[Symbol], other: &[Symbol]) -> bool {
+/// Whether some text fits both patterns. `named`: the wildcards of `other` stand for no colon.
+fn meet(one: &[Symbol], other: &[Symbol], named: bool) -> bool {
     let width = other.len() + 1;
     let mut seen = vec![false; (one.len() + 1) * width];
     let mut open = vec![(0, 0)];
@@ -177,6 +166,7 @@ fn meet(one: &[Symbol], other: &[Symbol]) -> bool {
         let (Some(a), Some(b)) = (a, b) else { continue };
         let same = match (a, b) {
             (Symbol::Byte(a), Symbol::Byte(b)) => a == b,
+            (Symbol::Byte(b':'), _) => !named,
             _ => true,
         };
         if same {

@@ -82,7 +82,7 @@ impl Shape {
             Shape::Exact(text) => Fit::of(pattern.matches(text, &knowledge.context)),
             Shape::Like(shape) | Shape::Named(shape) if cover::pattern(pattern, shape) => Fit::Yes,
             Shape::Like(shape) if cover::disjoint(pattern, shape) => Fit::No,
-            Shape::Named(shape) if cover::disjoint_in_parts(pattern, shape) => Fit::No,
+            Shape::Named(shape) if cover::disjoint_from_name(pattern, shape) => Fit::No,
             Shape::Like(_) | Shape::Named(_) => Fit::Maybe(BTreeSet::from([RESOURCE.to_owned()])),
         }
     }
@@ -201,6 +201,17 @@ pub(crate) enum Denier {
 }
 
 impl Judgement {
+    /// What this comes to for a resource that the call may not have reached at all.
+    pub(crate) fn if_reached(self, settled: impl Fn(Denier) -> bool) -> Self {
+        match self {
+            Judgement::Denied(denier) if settled(denier) => Judgement::Allowed,
+            Judgement::Denied(denier) => {
+                Judgement::Uncertain(vec![(denier, BTreeSet::from([RESOURCE.to_owned()]))])
+            }
+            other => other,
+        }
+    }
+
     /// What two of which both must be allowed come to.
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {

@@ -12,7 +12,7 @@ use super::place::{Place, Settled};
 use super::principal::Principal;
 use super::record::Record;
 use super::report::{Change, Group};
-use super::resource;
+use super::resource::{self, Reached};
 use crate::attached::Levels;
 use crate::partial::{Concerned, Denier, Judgement, Knowledge};
 use crate::{Cause, glob};
@@ -168,16 +168,21 @@ impl Plan {
                 }
             }
         }
-        let resources: Vec<_> = self
+        let reached: Vec<_> = self
             .actions
             .iter()
-            .map(|action| resource::resources(record, action, principal.account))
+            .map(|action| resource::reached(record, action, principal.account))
             .collect();
         let judge = |concerned: &[Concerned], levels: &Levels, settled: &dyn Fn(Denier) -> bool| {
             let mut all = Judgement::Allowed;
-            for (concerned, resources) in concerned.iter().zip(&resources) {
-                for shapes in resources {
-                    all = all.and(concerned.judge(levels, &knowledge, shapes, settled));
+            for (concerned, reached) in concerned.iter().zip(&reached) {
+                for Reached { shapes, surely } in reached {
+                    let one = concerned.judge(levels, &knowledge, shapes, settled);
+                    all = all.and(if *surely {
+                        one
+                    } else {
+                        one.if_reached(settled)
+                    });
                 }
             }
             all

@@ -29,22 +29,62 @@ const LAUNCHED_PERHAPS: [&str; 11] = [
 /// Guide, *CloudTrail record contents*). Others may list a table for its index, or a function for its version.
 const EXACT: [&str; 2] = ["kms", "sts"];
 
-/// The resources of a call to one action, each of which must be allowed, each by the shapes that it may have.
-pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec<Vec<Shape>> {
+/// A resource that the action must be allowed for.
+#[derive(Clone, Debug)]
+pub(super) struct Reached {
+    /// What it may be, one of these.
+    pub(super) shapes: Vec<Shape>,
+    /// Whether the call surely reached one.
+    pub(super) surely: bool,
+}
+
+/// The resources of a call to one action, all of which must be allowed.
+pub(super) fn reached(record: &Record<'_>, action: &str, account: &str) -> Vec<Reached> {
+    if action == "ec2:RunInstances" {
+        return launched(record);
+    }
+    vec![Reached {
+        shapes: shapes(record, action, account),
+        surely: true,
+    }]
+}
+
+fn launched(record: &Record<'_>) -> Vec<Reached> {
+    let (partition, region) = (partition(record), record.region().unwrap_or("*"));
+    let reached = |kind: &&str, surely| {
+        // Images and snapshots belong to no account, and others may be shared by another one.
+        let owner = if ["image", "snapshot"].contains(kind) {
+            ""
+        } else {
+            "*"
+        };
+        let shape = Shape::named(&format!("arn:{partition}:ec2:{region}:{owner}:{kind}/*"));
+        Reached {
+            shapes: vec![shape],
+            surely,
+        }
+    };
+    let surely = LAUNCHED.iter().map(|kind| reached(kind, true));
+    let perhaps = LAUNCHED_PERHAPS.iter().map(|kind| reached(kind, false));
+    surely.chain(perhaps).collect()
+}
+
+/// What the one resource of a call may be.
+fn shapes(record: &Record<'_>, action: &str, account: &str) -> Vec<Shape> {
     let (prefix, name) = action.split_once(':').unwrap_or((action, ""));
     let parameters = &record.parameters;
     let partition = partition(record);
     match (prefix, name) {
         // What is copied is read elsewhere.
-        ("s3", "GetObject") if record.name.0.contains("Copy") => vec![Shape::anything_of(prefix)],
+        ("s3", "GetObject") if record.name.0.contains("Copy") => Shape::anything_of(prefix),
         ("s3", _) if let Some(bucket) = bucket(record, name) => {
             let bucket = format!("arn:{partition}:s3:::{bucket}");
             match parameters.key.get() {
                 Some(key) if is_of_object(name) => {
-                    vec![vec![Shape::Exact(format!("{bucket}/{key}"))]]
+                    vec![Shape::Exact(format!("{bucket}/{key}"))]
                 }
-                None if is_of_object(name) => vec![vec![Shape::like(&format!("{bucket}/*"))]],
-                _ => vec![vec![Shape::Exact(bucket)]],
+                None if is_of_object(name) => vec![Shape::like(&format!("{bucket}/*"))],
+                _ => vec![Shape::Exact(bucket)],
             }
         }
         // A role's path is not among the parameters, but its name is unique in the account.
@@ -54,10 +94,10 @@ pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec
                 && let Some(role) = parameters.role.get() =>
         {
             let front = format!("arn:{partition}:iam::{account}:role/");
-            vec![vec![
+            vec![
                 Shape::Exact(format!("{front}{role}")),
                 Shape::named(&format!("{front}*/{role}")),
-            ]]
+            ]
         }
         ("cloudtrail", action) if let Some(name) = trail(record, action) => {
             let region = record.region().unwrap_or("*");
@@ -68,21 +108,10 @@ pub(super) fn resources(record: &Record<'_>, action: &str, account: &str) -> Vec
                     "arn:{partition}:cloudtrail:{region}:{account}:trail/{name}"
                 ))
             };
-            vec![vec![trail]]
+            vec![trail]
         }
-        ("ec2", "RunInstances") => {
-            let region = record.region().unwrap_or("*");
-            // Images belong to no account, and subnets may be shared by another one.
-            let any = |kind| Shape::named(&format!("arn:{partition}:ec2:{region}:*:{kind}/*"));
-            let surely = LAUNCHED.iter().map(|kind| vec![any(kind)]);
-            // What is not among the resources is like the instance, which always is.
-            let perhaps = LAUNCHED_PERHAPS
-                .iter()
-                .map(|kind| vec![any(kind), any(&"instance")]);
-            surely.chain(perhaps).collect()
-        }
-        ("s3", _) => vec![Shape::anything_of(prefix)],
-        _ => vec![listed(record, prefix).unwrap_or_else(|| Shape::anything_of(prefix))],
+        ("s3", _) => Shape::anything_of(prefix),
+        _ => listed(record, prefix).unwrap_or_else(|| Shape::anything_of(prefix)),
     }
 }
 
@@ -99,9 +128,16 @@ fn listed(record: &Record<'_>, prefix: &str) -> Option<Vec<Shape>> {
     }
     let mut shapes = vec![Shape::Exact(only.to_owned())];
     if !EXACT.contains(&prefix) {
-        shapes.extend([":*", "/*"].map(|rest| Shape::named(&format!("{only}{rest}"))));
+        shapes.push(Shape::named(&format!("{only}{}*", separator(only))));
     }
     Some(shapes)
+}
+
+/// What stands between the names in the last part of an ARN: `table/orders/index/by-day`, `function:name:alias`.
+fn separator(arn: &str) -> char {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let mut separators = resource.chars().filter(|c| [':', '/'].contains(c));
+    separators.next().unwrap_or(':')
 }
 
 /// The bucket that the action is for, by its name. An access point may stand for it, and is a resource of its own.

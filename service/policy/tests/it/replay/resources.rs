@@ -32,6 +32,13 @@ fn records_tell_some_resources() {
             &[("/resources", json!([{"ARN": table}]))],
         )
     };
+    let invoke = || {
+        let function = "arn:aws:lambda:eu-central-1:123456789012:function:mine";
+        with(
+            call("lambda", "Invoke"),
+            &[("/resources", json!([{"ARN": function}]))],
+        )
+    };
     let decrypt = with(
         call("kms", "Decrypt"),
         &[(
@@ -133,6 +140,9 @@ fn records_tell_some_resources() {
         ("arn:aws:dynamodb:*:*:table/orders*", query(), "denied"),
         ("arn:aws:dynamodb:*:*:table/orders", query(), "the resource"),
         ("arn:aws:dynamodb:*:*:table/other*", query(), "unchanged"),
+        ("arn:aws:lambda:*:*:function:mine", invoke(), "the resource"),
+        ("arn:aws:lambda:*:*:function:mine*", invoke(), "denied"),
+        ("arn:aws:lambda:*:*:function:other*", invoke(), "unchanged"),
         ("arn:aws:kms:*:*:key/1", decrypt.clone(), "denied"),
         ("arn:aws:kms:*:*:key/2", decrypt, "unchanged"),
         (
