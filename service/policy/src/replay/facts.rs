@@ -157,7 +157,7 @@ pub(super) fn known<'r>(
         Key::OrgId => Known::or_unknown(around.org_id),
         Key::OrgPaths => Known::or_unknown(around.org_path),
         Key::PrincipalAccount => Known::Value(Cow::Borrowed(principal.account)),
-        Key::PrincipalArn => Known::or_unknown(principal.arn.as_deref()),
+        Key::PrincipalArn => Known::or_unknown(principal.arn),
         Key::PrincipalIsService => truth(false),
         Key::PrincipalServiceName => Known::Absent,
         Key::PrincipalTag(name) => {

@@ -1,7 +1,6 @@
 //! Reading JSON that may be anything: what is not as expected is not there.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -151,9 +150,3 @@ macro_rules! object {
     };
 }
 pub(super) use object;
-
-impl fmt::Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}

@@ -13,9 +13,11 @@
 //! new statement that denies no more than an old one leaves no doubt ([`place`]). This holds as far as the old policies that
 //! are given were those in force; a call that they surely deny shows that they were not, and is reported as allowed anew.
 //!
+//! A call that AWS refused at the time loses nothing: it is counted, and not judged.
+//!
 //! Most records are like others. What an event asks for, and which statements speak of that, is kept for each place; a verdict
-//! is kept for the values of the keys that those statements ask for, those that they cannot tell apart being one. What is kept is bounded, as the report is: memory does not
-//! grow with the records.
+//! is kept for the values of the keys that those statements ask for, those that they cannot tell apart being one. What is kept is
+//! bounded, as the report is: memory does not grow with the records.
 
 mod action;
 mod classes;
@@ -225,7 +227,7 @@ impl<'o> Replay<'o> {
         let around = facts::Surroundings {
             org_id: self.organization.id.as_deref(),
             org_path: place.org_path.as_deref(),
-            tags: principal.arn.as_deref().and_then(|arn| tags.get(arn)),
+            tags: principal.arn.and_then(|arn| tags.get(arn)),
         };
         let facts = plan.facts(record, principal, around);
         self.key.clear();
@@ -267,7 +269,7 @@ impl<'o> Replay<'o> {
         };
         let (number, finding) = finding;
         self.totals.count(finding.change);
-        let name = principal.arn.as_deref().unwrap_or(principal.name);
+        let name = principal.arn.unwrap_or(principal.name);
         let region = record.region().unwrap_or_default();
         self.key.clear();
         let number = number.to_string();

@@ -1,7 +1,5 @@
 //! Who called, as SCPs see it (CloudTrail User Guide, *userIdentity element*).
 
-use std::borrow::Cow;
-
 use super::record::Record;
 
 /// What sort of principal an account has.
@@ -18,8 +16,9 @@ pub(super) enum Kind {
 pub(super) struct Principal<'r> {
     pub(super) kind: Kind,
     pub(super) account: &'r str,
-    /// What `aws:PrincipalArn` is: of a session, its role's. `None` if the record does not tell the role with its path.
-    pub(super) arn: Option<Cow<'r, str>>,
+    /// What `aws:PrincipalArn` is: of a role's session the role's, of the others their own (IAM User Guide, *aws:PrincipalArn*).
+    /// `None` if the record does not tell the role with its path.
+    pub(super) arn: Option<&'r str>,
     /// The best name that there is.
     pub(super) name: &'r str,
 }
@@ -62,14 +61,8 @@ impl<'r> Principal<'r> {
         }
         let issuer = identity.session.issuer.arn.get();
         let arn = match kind {
-            Kind::Role => issuer
-                .or(arn.filter(|arn| arn.contains(":role/")))
-                .map(Cow::Borrowed),
-            Kind::Root => Some(match arn {
-                Some(arn) => Cow::Borrowed(arn),
-                None => Cow::Owned(format!("arn:aws:iam::{account}:root")),
-            }),
-            Kind::User | Kind::FederatedUser => arn.map(Cow::Borrowed),
+            Kind::Role => issuer.or(arn.filter(|arn| arn.contains(":role/"))),
+            Kind::Root | Kind::User | Kind::FederatedUser => arn,
         };
         Ok(Principal {
             kind,

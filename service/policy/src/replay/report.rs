@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::Cause;
 
-/// What the new policies change for recorded calls.
+/// What the new policies change for recorded calls, each taken by its own actions. What a call needs besides (`iam:PassRole`, a key of
+/// KMS) is in no record of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// How many records there were, and what became of them.
@@ -16,7 +17,7 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// Calls that are decided otherwise and fit into no group any more, since there are as many as may be kept.
     pub other: BTreeMap<Change, u64>,
-    /// Events of which nobody knows the action, the most frequent first. Add them to `catalogue/events.txt`.
+    /// Events of which nobody knows the action, the most frequent first; `catalogue/README.md` says how they become known.
     pub unknown_events: Vec<UnknownEvent>,
 }
 
