@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 use super::principal::{Kind, Principal};
 use super::record::Record;
@@ -124,7 +123,7 @@ pub(super) fn known<'r>(
     let identity = &record.identity;
     let session = &identity.session;
     let through_service = identity.invoked_by.get().is_some();
-    let through_endpoint = record.vpc_endpoint.get().is_some();
+    let through_endpoint = record.through_endpoint();
     let truth = |truth: bool| Known::Value(Cow::Borrowed(if truth { "true" } else { "false" }));
     match key {
         Key::Never => Known::Absent,
@@ -185,15 +184,16 @@ pub(super) fn known<'r>(
         Key::SecureTransport if record.tls.version.get().is_some() => truth(true),
         Key::SecureTransport => Known::Unknown,
         Key::SourceIdentity => Known::text(session.source_identity.get()),
-        // Through an endpoint of a VPC there is no public address, and where a service calls its name stands there.
-        Key::SourceIp if through_endpoint => Known::Absent,
-        Key::SourceIp => {
-            let text = record.source_ip.get();
-            Known::or_unknown(text.filter(|text| text.parse::<IpAddr>().is_ok()))
-        }
-        Key::SourceVpc if through_endpoint => Known::Unknown,
-        Key::SourceVpc => Known::Absent,
-        Key::SourceVpce => Known::text(record.vpc_endpoint.get()),
+        Key::SourceIp => match through_endpoint {
+            Some(true) => Known::Absent,
+            Some(false) => Known::or_unknown(record.source_ip.get()),
+            None => Known::Unknown,
+        },
+        // Which VPC the endpoint is in is not told.
+        Key::SourceVpc if through_endpoint == Some(false) => Known::Absent,
+        Key::SourceVpc => Known::Unknown,
+        Key::SourceVpce if through_endpoint == Some(false) => Known::Absent,
+        Key::SourceVpce => Known::or_unknown(record.vpc_endpoint.get()),
         Key::TokenIssueTime => match session.attributes.created.get() {
             Some(time) if operand::date(time).is_some() => Known::Value(Cow::Borrowed(time)),
             None if identity.is_long_term() => Known::Absent,

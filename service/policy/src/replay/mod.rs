@@ -10,7 +10,7 @@
 //! knows the action, an account that was not given) is counted by its reason.
 //!
 //! A call that AWS let through says something about what its record does not tell: no policy that was in force denied it. So a
-//! new statement that denies no more than an old one leaves no doubt ([`place`]). This holds as far as the old policies that
+//! new statement that denies no more than an old one leaves no doubt (`place.rs`). This holds as far as the old policies that
 //! are given were those in force; a call that they surely deny shows that they were not, and is reported as allowed anew.
 //!
 //! A call that AWS refused at the time loses nothing: it is counted, and not judged.

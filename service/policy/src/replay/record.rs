@@ -1,5 +1,7 @@
 //! What is read of a CloudTrail record (CloudTrail User Guide, *CloudTrail record contents* and *CloudTrail userIdentity element*).
 
+use std::net::IpAddr;
+
 use super::json::{List, Text, object};
 
 object! {
@@ -169,6 +171,24 @@ impl Record<'_> {
         let is_region =
             |text: &&str| text.contains('-') && text.ends_with(|c: char| c.is_ascii_digit());
         self.region.get().filter(is_region)
+    }
+
+    /// Whether the call came through an endpoint of a VPC. `None` if the record does not tell: where a service called for somebody
+    /// its name stands for the address, and a private address comes through an endpoint that not every service names.
+    pub(super) fn through_endpoint(&self) -> Option<bool> {
+        if self.vpc_endpoint.get().is_some() {
+            return Some(true);
+        }
+        let address = self.source_ip.get()?.parse().ok()?;
+        let private = match address {
+            // 100.64.0.0/10 is shared address space, which VPCs may have too.
+            IpAddr::V4(address) => {
+                let [first, second, ..] = address.octets();
+                address.is_private() || first == 100 && second & 0xc0 == 64
+            }
+            IpAddr::V6(address) => address.is_unique_local(),
+        };
+        (!private).then_some(false)
     }
 
     /// What the client said of itself. A service that called, the console, or brackets around it stand there as well, and

@@ -173,6 +173,27 @@ fn records_tell_condition_keys() {
             given("/vpcEndpointId", json!("vpce-1a2b3c4d")),
             "unchanged",
         ),
+        // Not every service names the endpoint.
+        (
+            json!({"NotIpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
+            given("/sourceIPAddress", json!("10.1.2.3")),
+            "aws:sourceip",
+        ),
+        (
+            json!({"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}),
+            given("/sourceIPAddress", json!("100.64.2.3")),
+            "aws:sourcevpce",
+        ),
+        (
+            json!({"StringNotEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}),
+            stop(),
+            "denied",
+        ),
+        (
+            json!({"Null": {"aws:SourceVpc": "true"}}),
+            given("/sourceIPAddress", json!("fd00::1")),
+            "aws:sourcevpc",
+        ),
         (
             json!({"StringEquals": {"aws:SourceVpce": "vpce-1a2b3c4d"}}),
             given("/vpcEndpointId", json!("vpce-1a2b3c4d")),
