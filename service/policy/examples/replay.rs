@@ -140,6 +140,13 @@ fn record(random: &mut Random, rare: &[(&str, &str)], number: usize) -> String {
     } else {
         "\""
     };
+    let parameters = match source {
+        "s3" => {
+            format!(r#""bucketName":"team-{role}-data","key":"reports/{number}.csv""#)
+        }
+        "iam" => format!(r#""roleName":"team-{role}""#),
+        _ => format!(r#""name":"team-{role}""#),
+    };
     let ip = format!("203.0.113.{}", random.below(256));
     let (day, second) = (1 + random.below(28), random.below(86_400));
     let time = format!(
@@ -150,7 +157,7 @@ fn record(random: &mut Random, rare: &[(&str, &str)], number: usize) -> String {
     );
     let id = random.next();
     format!(
-        r#"{{"eventVersion":"1.09","userIdentity":{identity},"eventTime":"{time}","eventSource":"{source}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{ip}","userAgent":"aws-sdk-rust/1.3.9 os/linux lang/rust/1.94.0 md/\"a\" app/job-{role}",{error}requestParameters":{{"roleName":"team-{role}","bucketName":"team-{role}-data","key":"reports/{number}.csv","durationSeconds":3600,"filterSet":{{"items":[{{"name":"tag:team","valueSet":{{"items":[{{"value":"team-{role}"}}]}}}}]}}}},"responseElements":{{"requestId":"b1c2d3e4-{id:016x}","credentials":{{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","sessionToken":"FwoGZXIvYXdzEBYaDHqa0AP1BlahB2lahXcyUgqMEXAMPLETOKEN{id:016x}","expiration":"Nov 2, 2026, 2:06:28 AM"}}}},"additionalEventData":{{"SignatureVersion":"SigV4"}},"requestID":"c2d3e4f5-{id:016x}","eventID":"d3e4f5a6-0000-4000-8000-{id:016x}","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{account}","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{source}.{region}.amazonaws.com"}}}}"#
+        r#"{{"eventVersion":"1.09","userIdentity":{identity},"eventTime":"{time}","eventSource":"{source}.amazonaws.com","eventName":"{name}","awsRegion":"{region}","sourceIPAddress":"{ip}","userAgent":"aws-sdk-rust/1.3.9 os/linux lang/rust/1.94.0 md/\"a\" app/job-{role}",{error}requestParameters":{{{parameters},"durationSeconds":3600,"filterSet":{{"items":[{{"name":"tag:team","valueSet":{{"items":[{{"value":"team-{role}"}}]}}}}]}}}},"responseElements":{{"requestId":"b1c2d3e4-{id:016x}","credentials":{{"accessKeyId":"ASIAIOSFODNN7EXAMPLE","sessionToken":"FwoGZXIvYXdzEBYaDHqa0AP1BlahB2lahXcyUgqMEXAMPLETOKEN{id:016x}","expiration":"Nov 2, 2026, 2:06:28 AM"}}}},"additionalEventData":{{"SignatureVersion":"SigV4"}},"requestID":"c2d3e4f5-{id:016x}","eventID":"d3e4f5a6-0000-4000-8000-{id:016x}","readOnly":true,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{account}","eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{source}.{region}.amazonaws.com"}}}}"#
     )
 }
 
