@@ -15,6 +15,7 @@ pub const PREFIX: &str = "landfall-";
 /// Words of documents that the landing zone fills in. Without a colon they are no policy variables of AWS's.
 const GOVERNED_REGIONS: &str = "${governed_regions}";
 const EXECUTION_ROLE: &str = "${execution_role}";
+const LOG_BUCKET: &str = "${log_bucket}";
 
 /// AWS's own policy, attached to everything as soon as SCPs are on.
 pub const FULL_AWS_ACCESS: &str = "FullAWSAccess";
@@ -152,7 +153,8 @@ impl ScpSet {
 }
 
 /// Puts the landing zone's words where a document names them: an element `"${governed_regions}"` becomes the Regions,
-/// `${execution_role}` within a text the role's name.
+/// `${execution_role}` within a text the role's name, and `${log_bucket}` the log bucket's, with `*` for the account's id, which
+/// nobody knows until the account is there.
 fn expand(value: &mut Value, zone: &LandingZone) {
     match value {
         Value::Array(items) => {
@@ -168,10 +170,13 @@ fn expand(value: &mut Value, zone: &LandingZone) {
             items.iter_mut().for_each(|item| expand(item, zone));
         }
         Value::Object(members) => members.values_mut().for_each(|member| expand(member, zone)),
-        Value::String(text) if text.contains(EXECUTION_ROLE) => {
-            *text = text.replace(EXECUTION_ROLE, &zone.roles.execution);
+        Value::String(text) => {
+            let bucket = zone.log_archive.bucket.replace("{account}", "*");
+            *text = text
+                .replace(EXECUTION_ROLE, &zone.roles.execution)
+                .replace(LOG_BUCKET, &bucket);
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -209,6 +214,23 @@ mod tests {
             document.contains(r#"["us-east-1","us-east-2","#),
             "{document}"
         );
+    }
+
+    #[test]
+    fn the_log_bucket_is_named_whatever_its_account() {
+        for (bucket, arn) in [
+            ("landfall-logs-{account}", "arn:aws:s3:::landfall-logs-*/*"),
+            ("acme-audit", "arn:aws:s3:::acme-audit/*"),
+        ] {
+            let zone = ZONE.replace("landfall-logs-{account}", bucket);
+            let text = deny("x").replace(
+                r#""Resource":"*""#,
+                r#""Resource":"arn:aws:s3:::${log_bucket}/*""#,
+            );
+            let set = parse(&zone, &text).unwrap();
+            let document = &set.documents["landfall-one"];
+            assert!(document.contains(&format!("\"{arn}\"")), "{document}");
+        }
     }
 
     #[test]

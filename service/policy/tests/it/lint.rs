@@ -1,10 +1,9 @@
 //! What lint finds, and what comes near it and is right.
 
-use std::fs;
-use std::path::Path;
-
 use landfall_policy::Kind;
 use landfall_policy::lint::{Finding, Limits, Severity, lint};
+
+use crate::scp;
 
 /// The findings in an SCP of these statements.
 pub(crate) fn scp(statements: &str) -> Vec<Finding> {
@@ -318,18 +317,9 @@ const JUSTIFIED: [(&str, &str, &str); 0] = [];
 
 #[test]
 fn our_own_policies_are_clean() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scp");
     let mut left = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|ending| ending != "json") {
-            continue;
-        }
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let text = fs::read_to_string(&path)
-            .unwrap()
-            .replace(r#""${governed_regions}""#, r#""eu-central-1","eu-west-1""#)
-            .replace("${execution_role}", "LandfallExecution");
+    for name in scp::policy_names() {
+        let text = scp::filled_in(&name);
         for finding in lint(&text, Kind::ServiceControl, Limits::default()).unwrap() {
             let justified = JUSTIFIED.contains(&(&*name, finding.code, &*finding.pointer));
             if !justified {

@@ -19,4 +19,6 @@ mod random;
 mod replay;
 mod resources;
 mod scp;
+mod scp_mutations;
+mod scp_units;
 mod variables;
