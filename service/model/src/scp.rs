@@ -152,9 +152,8 @@ impl ScpSet {
     }
 }
 
-/// Puts the landing zone's words where a document names them: an element `"${governed_regions}"` becomes the Regions,
-/// `${execution_role}` within a text the role's name, and `${log_bucket}` the log bucket's, with `*` for the account's id, which
-/// nobody knows until the account is there.
+/// Puts the landing zone's words where a document names them: an element `"${governed_regions}"` becomes the Regions, and
+/// texts get their [names](named).
 fn expand(value: &mut Value, zone: &LandingZone) {
     match value {
         Value::Array(items) => {
@@ -170,14 +169,17 @@ fn expand(value: &mut Value, zone: &LandingZone) {
             items.iter_mut().for_each(|item| expand(item, zone));
         }
         Value::Object(members) => members.values_mut().for_each(|member| expand(member, zone)),
-        Value::String(text) => {
-            let bucket = zone.log_archive.bucket.replace("{account}", "*");
-            *text = text
-                .replace(EXECUTION_ROLE, &zone.roles.execution)
-                .replace(LOG_BUCKET, &bucket);
-        }
+        Value::String(text) => *text = named(text, zone),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// A text with the names that the landing zone gives: `${execution_role}` becomes the role's, and `${log_bucket}` the
+/// bucket's, with `*` for the account's id, which nobody knows until the account is there.
+fn named(text: &str, zone: &LandingZone) -> String {
+    let bucket = zone.log_archive.bucket.replace("{account}", "*");
+    text.replace(EXECUTION_ROLE, &zone.roles.execution)
+        .replace(LOG_BUCKET, &bucket)
 }
 
 #[cfg(test)]
