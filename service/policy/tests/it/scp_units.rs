@@ -43,6 +43,14 @@ fn levels(unit: &str) -> Vec<Vec<Arc<Policy>>> {
     levels
 }
 
+/// A request (action, Region, one more key of its context), and the units in which it is denied.
+type Row<'a> = (
+    &'static str,
+    &'static str,
+    Option<(&'static str, &'static str)>,
+    &'a [&'a str],
+);
+
 /// A request by a role or the root user, whose own policies allow everything. `key`: one more key of its context.
 fn allowed(unit: &str, who: &str, action: &str, region: &str, key: Option<(&str, &str)>) -> bool {
     let principal = scp::principal(&format!("arn:aws:iam::222222222222:{who}"));
@@ -84,7 +92,7 @@ fn units_deny_what_they_should() {
     let everywhere = [&OPEN[..], &CLOSED].concat();
     let sandbox = ["Applications/Sandbox"];
     let foundation = ["Admin", "Restricted"];
-    let rows: &[(&str, &str, Option<(&str, &str)>, &[&str])] = &[
+    let rows: &[Row<'_>] = &[
         ("ec2:RunInstances", "eu-central-1", None, &[]),
         ("iam:CreateRole", "us-east-1", None, &[]),
         (
