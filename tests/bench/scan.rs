@@ -16,6 +16,7 @@ use anyhow::{Context, ensure};
 use awsim::world::Settings;
 use awsim::{Options, Sim, Traffic};
 use jiff::SignedDuration;
+use landfall_server::cli::CALLS_IN_FLIGHT;
 use landfall_tests::database::Database;
 use landfall_tests::measure::{Calls, cpu_time, resident};
 use landfall_tests::process::{Serve, call};
@@ -24,9 +25,6 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 
 /// How many times as fast as AWS the stage is set.
 const HASTE: u32 = 600;
-
-/// Calls in flight of one server, as it comes.
-const IN_FLIGHT: u32 = 128;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -123,7 +121,7 @@ async fn main() -> anyhow::Result<()> {
     let cpu = cpu_time(process.id())? - cpu;
     let made = Calls::so_far(sim.shared()).since(&before);
     let (by_rate, bucket) = made.by_rate();
-    let by_latency = made.by_latency(IN_FLIGHT);
+    let by_latency = made.by_latency(CALLS_IN_FLIGHT);
     let limit = by_rate.max(by_latency);
     println!("every cell of {accounts} accounts × 17 Regions looked at");
     println!(

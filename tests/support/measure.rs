@@ -81,11 +81,11 @@ impl Calls {
     }
 
     /// How long these calls take at the least when `in_flight` of them are under way at any time.
-    pub fn by_latency(&self, in_flight: u32) -> Duration {
+    pub fn by_latency(&self, in_flight: usize) -> Duration {
         let waits = self.0.iter().map(|(((service, operation, ..), _), count)| {
             mean_latency(service, operation).as_secs_f64() * *count as f64
         });
-        Duration::from_secs_f64(waits.sum::<f64>() / f64::from(in_flight))
+        Duration::from_secs_f64(waits.sum::<f64>() / in_flight as f64)
     }
 
     /// How long they take at the least because of AWS's rates: the fullest bucket, and which one that is.

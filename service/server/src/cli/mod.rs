@@ -26,6 +26,8 @@ mod tokens;
 mod waivers;
 mod watch;
 
+pub use serve::CALLS_IN_FLIGHT;
+
 /// What `landfall` is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {

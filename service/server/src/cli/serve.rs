@@ -24,7 +24,7 @@ use crate::store::Store;
 use crate::telemetry;
 
 /// Calls to AWS at once, of all accounts together: what one process can sign and parse, and sockets for it.
-pub(super) const CALLS_IN_FLIGHT: usize = 256;
+pub const CALLS_IN_FLIGHT: usize = 256;
 
 /// A bootstrap token that is shorter could be guessed.
 const SHORTEST_TOKEN: usize = 32;
