@@ -157,7 +157,7 @@ impl Attempt<'_> {
         // From here on the cell may be anything, and that is known before AWS is told.
         cell.known = false;
         let unknown = Entry {
-            cell: Some(Line::Cell(self.cell.clone())),
+            cell: Some(Line::Cell(Box::new(self.cell.clone()))),
             events: std::mem::take(&mut self.entry.events),
             assets: None,
         };
@@ -199,7 +199,7 @@ impl Attempt<'_> {
                 observed_at,
                 due_at: cell.due_at,
             }),
-            None => Line::Cell(cell.clone()),
+            None => Line::Cell(Box::new(cell.clone())),
         });
         self.journal.write(std::mem::take(&mut self.entry)).await?;
         Ok(self.cell)

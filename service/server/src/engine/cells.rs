@@ -187,7 +187,7 @@ impl Engine {
         for slot in waiting {
             journal
                 .write(Entry {
-                    cell: Some(Line::Cell(slot.cell.clone())),
+                    cell: Some(Line::Cell(Box::new(slot.cell.clone()))),
                     ..Entry::default()
                 })
                 .await?;

@@ -20,7 +20,7 @@ use crate::store::{AssetReport, Lease, NewEvent, Results, Store, Unchanged};
 pub(super) enum Line {
     /// It is as it stands in the database.
     Unchanged(Unchanged),
-    Cell(Cell),
+    Cell(Box<Cell>),
 }
 
 /// Something to write down.
@@ -105,7 +105,7 @@ impl<'a> Writer<'a> {
             let mut done = Vec::new();
             for (entry, sender) in entries.drain(..) {
                 match entry.cell {
-                    Some(Line::Cell(cell)) => cells.push(cell),
+                    Some(Line::Cell(cell)) => cells.push(*cell),
                     Some(Line::Unchanged(cell)) => unchanged.push(cell),
                     None => {}
                 }
