@@ -266,6 +266,41 @@ mod tests {
     }
 
     #[test]
+    fn only_times_may_differ_of_a_cell_that_is_as_it_was() {
+        let before = Cell {
+            observed: Some(Arc::new(Value::from(1))),
+            ..cell()
+        };
+        let later = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1);
+        let seen_again = Cell {
+            observed_at: Some(later),
+            due_at: later,
+            ..before.clone()
+        };
+        assert!(seen_again.is_as(&before));
+        type Change = fn(&mut Cell);
+        let changes: [Change; 12] = [
+            |cell| cell.key.region = "us-east-1".parse().unwrap(),
+            |cell| cell.revision = Revision::of(b"2"),
+            |cell| cell.known = true,
+            |cell| cell.observed = Some(Arc::new(Value::from(2))),
+            |cell| cell.drift = vec!["it".to_owned()],
+            |cell| cell.drifted_since = Some(Timestamp::UNIX_EPOCH),
+            |cell| cell.desired = Some(Value::Null),
+            |cell| cell.repair_asked_at = Some(Timestamp::UNIX_EPOCH),
+            |cell| cell.repairs.in_a_row = 1,
+            |cell| cell.waiting_for = Some("a.b".parse().unwrap()),
+            |cell| cell.error = error(CloudErrorKind::NotReady),
+            |cell| cell.attempts = 1,
+        ];
+        for change in changes {
+            let mut other = seen_again.clone();
+            change(&mut other);
+            assert!(!other.is_as(&before), "{other:?}");
+        }
+    }
+
+    #[test]
     fn status_follows_from_the_fields() {
         let drift = vec!["start the recorder".to_owned()];
         let looked = Cell {

@@ -80,8 +80,7 @@ const FORGET_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// What an operator may turn.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Targets worked on at once. What a pass carries makes up most of the process's memory while everything is looked at, and
-    /// half as many passes keep as many calls in flight.
+    /// Targets worked on at once. What their passes carry makes up most of the process's memory while everything is looked at.
     pub targets_at_once: usize,
     /// How long a cell that is in sync is left alone.
     pub look_every: SignedDuration,
@@ -95,7 +94,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            targets_at_once: 16,
+            targets_at_once: 32,
             look_every: SignedDuration::from_hours(1),
             lease: SignedDuration::from_secs(30),
             pace: CreationPace::AWS,
