@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -91,7 +92,8 @@ impl ScpSet {
                 })?;
             expand(&mut document, zone);
             let minified = document.to_string();
-            landfall_policy::Policy::parse(&minified).map_err(|error| wrong(error.to_string()))?;
+            landfall_policy::Policy::parse(&filled_in(text, zone))
+                .map_err(|error| wrong(error.to_string()))?;
             if minified.chars().count() > limits.characters {
                 return Err(wrong(format!(
                     "has {} characters without white space; AWS takes {}",
@@ -149,6 +151,23 @@ impl ScpSet {
     pub fn revision(&self) -> Revision {
         let content = format!("{:?}{:?}", self.documents, self.attachments);
         Revision::of(content.as_bytes())
+    }
+}
+
+/// A document's text with the landing zone's words filled in, and otherwise as it was written: what stands twice in it, which
+/// AWS refuses, still does. Where that makes no JSON, `${governed_regions}` is no element of a list: it is left as it is.
+pub fn filled_in(text: &str, zone: &LandingZone) -> String {
+    let regions: Vec<String> = zone
+        .governed_regions
+        .iter()
+        .map(|region| format!("\"{region}\""))
+        .collect();
+    let named = named(text, zone);
+    let filled = named.replace(&format!("\"{GOVERNED_REGIONS}\""), &regions.join(","));
+    if serde_json::from_str::<IgnoredAny>(&filled).is_ok() {
+        filled
+    } else {
+        named
     }
 }
 
@@ -239,5 +258,15 @@ mod tests {
     fn a_word_that_nobody_knows_is_refused() {
         let error = parse(ZONE, &deny("${exection_role}")).unwrap_err();
         assert!(error.rule.contains("exection_role"), "{error}");
+        let alone = deny("x").replace(r#"["${governed_regions}"]"#, r#""${governed_regions}""#);
+        let error = parse(ZONE, &alone).unwrap_err();
+        assert!(error.rule.contains("governed_regions"), "{error}");
+    }
+
+    #[test]
+    fn what_stands_twice_is_refused() {
+        let twice = deny("x").replace(r#""Sid":"One","#, r#""Sid":"One","Sid":"Two","#);
+        let error = parse(ZONE, &twice).unwrap_err();
+        assert!(error.rule.contains("twice"), "{error}");
     }
 }
