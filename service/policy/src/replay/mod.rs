@@ -61,6 +61,8 @@ pub struct Replay<'o> {
     places: Vec<(Arc<Place>, place::Settled)>,
     /// Each account's index in `places`.
     accounts: HashMap<&'o str, usize>,
+    /// The index of the place of all other accounts.
+    elsewhere: Option<usize>,
     classes: Classes,
     steps: HashMap<String, Step>,
     made: usize,
@@ -95,6 +97,7 @@ impl<'o> Replay<'o> {
             room: groups,
             places,
             accounts,
+            elsewhere: None,
             steps: HashMap::new(),
             classes,
             made: 0,
@@ -107,6 +110,15 @@ impl<'o> Replay<'o> {
             totals: Totals::default(),
             key: String::new(),
         }
+    }
+
+    /// The same where accounts that the organization does not list stand in one place too.
+    pub fn with_others_in(mut self, place: &Arc<Place>) -> Self {
+        let settled = place::Settled::of(place);
+        self.elsewhere = Some(self.places.len());
+        self.places.push((Arc::clone(place), settled));
+        self.classes = Classes::of(self.places.iter().map(|(place, _)| place.as_ref()));
+        self
     }
 
     /// Takes one record, as LookupEvents gives it in `CloudTrailEvent`.
@@ -174,7 +186,8 @@ impl<'o> Replay<'o> {
             self.totals.unbound.service_linked_roles += 1;
             return;
         }
-        let Some(place) = self.accounts.get(principal.account).copied() else {
+        let listed = self.accounts.get(principal.account).copied();
+        let Some(place) = listed.or(self.elsewhere) else {
             self.totals.unjudged.unknown_account += 1;
             return;
         };
