@@ -14,6 +14,7 @@ mod outages;
 mod plans;
 mod rollout;
 mod scan;
+mod scp_check;
 mod start;
 mod store;
 mod vending;

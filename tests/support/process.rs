@@ -110,24 +110,35 @@ impl Serve {
 
     /// Runs a command of the client against a server, as its administrator: exit status, standard output and error.
     pub async fn client(&self, server: SocketAddr, arguments: &[&str]) -> (i32, String, String) {
-        let output = Command::new(landfall())
-            .args(arguments)
-            .env_clear()
-            .env("LANDFALL_URL", format!("http://{server}"))
-            .env("LANDFALL_TOKEN", TOKEN)
-            .stdin(Stdio::null())
-            .output();
-        let output = within("the client ends", output).await;
-        let output = output.expect("landfall starts");
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let status = output.status.code().expect("nobody kills it");
-        (status, text(output.stdout), text(output.stderr))
+        let url = format!("http://{server}");
+        let variables = [("LANDFALL_URL", url.as_str()), ("LANDFALL_TOKEN", TOKEN)];
+        command(self.directory.path(), &variables, arguments).await
     }
 
     /// Everything that all servers started from here have logged, shown when a test fails.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
     }
+}
+
+/// Runs a command in a directory, with these variables and no others: exit status, standard output and error.
+pub async fn command(
+    directory: &Path,
+    variables: &[(&str, &str)],
+    arguments: &[&str],
+) -> (i32, String, String) {
+    let output = Command::new(landfall())
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .output();
+    let output = within("the command ends", output).await;
+    let output = output.expect("landfall starts");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let status = output.status.code().expect("nobody kills it");
+    (status, text(output.stdout), text(output.stderr))
 }
 
 /// The program beside the tests: `cargo build --workspace` makes it.

@@ -7,25 +7,23 @@ use anyhow::Context;
 use landfall_controls::registry;
 use landfall_model::baseline::{self, Baselines};
 use landfall_model::landing_zone::{LandingZone, OrganizationalUnit, SettingsError};
-use landfall_model::scp::{ScpLimits, ScpSet};
+use landfall_model::scp::ScpSet;
 use rust_embed::RustEmbed;
+
+use crate::scp_check::files::ScpFiles;
 
 #[derive(RustEmbed)]
 #[folder = "../../baselines"]
 #[include = "*.toml"]
 struct EmbeddedBaselines;
 
-#[derive(RustEmbed)]
-#[folder = "../../scp"]
-#[include = "*.json"]
-#[include = "attachments.toml"]
-struct EmbeddedScps;
-
 /// What accounts must have, and what they must not do.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     pub baselines: Baselines,
     pub scps: ScpSet,
+    /// What the policies were read from.
+    pub scp_files: ScpFiles,
 }
 
 impl Catalogue {
@@ -41,19 +39,16 @@ impl Catalogue {
         };
         let baselines = Baselines::parse(&files, zone, registry::check)?;
         check_names(&baselines, zone)?;
-        let files = match scps {
-            Some(directory) => read(directory, &["json", "toml"])?,
-            None => embedded::<EmbeddedScps>("scp/"),
+        let scp_files = match scps {
+            Some(directory) => ScpFiles::read(directory)?,
+            None => ScpFiles::embedded(),
         };
-        let (documents, attachments): (Vec<_>, Vec<_>) = files
-            .into_iter()
-            .partition(|(name, _)| name.ends_with(".json"));
-        let attachments = attachments
-            .into_iter()
-            .find(|(name, _)| name.ends_with("attachments.toml"))
-            .context("the directory of service control policies has no attachments.toml")?;
-        let scps = ScpSet::parse(&attachments, &documents, zone, ScpLimits::default())?;
-        Ok(Catalogue { baselines, scps })
+        let scps = scp_files.parse(zone)?;
+        Ok(Catalogue {
+            baselines,
+            scps,
+            scp_files,
+        })
     }
 }
 

@@ -8,5 +8,7 @@ pub mod controls_page;
 pub mod doctor;
 pub mod engine;
 pub mod enrollment;
+pub mod html;
+pub mod scp_check;
 pub mod store;
 pub mod telemetry;

@@ -11,9 +11,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement
 use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder};
 
 use super::Api;
-
-/// The pages have no scripts, and load nothing from anywhere.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+use crate::html::{POLICY, escape};
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}\
 code,pre{font:14px/1.4 ui-monospace,monospace}section{border-top:1px solid #ccc;padding:.5rem 0}\
@@ -168,11 +166,4 @@ fn schema_name(body: &Value) -> Option<String> {
             .find_map(|one| one["$ref"].as_str())
     })?;
     reference.rsplit('/').next().map(escape)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

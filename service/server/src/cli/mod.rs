@@ -19,6 +19,9 @@ mod plans;
 mod progress;
 mod requests;
 mod rollouts;
+mod scp;
+mod scp_events;
+mod scp_text;
 mod serve;
 mod sse;
 mod standing;
@@ -45,6 +48,8 @@ pub enum Command {
     Drift(drift::DriftCommand),
     /// Accepted deviations: propose, approve, revoke them.
     Waiver(waivers::WaiverCommand),
+    /// Check service control policies before anybody attaches them.
+    Scp(scp::ScpCommand),
     /// Look at baselines: what accounts must have, and where each value comes from.
     Baseline(baselines::BaselineCommand),
     /// Follow how a new baseline reaches accounts; pause, resume and roll it back.
@@ -70,6 +75,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Account(command) => accounts::run(command).await,
         Command::Drift(command) => drift::run(command).await,
         Command::Waiver(command) => waivers::run(command).await,
+        Command::Scp(command) => scp::run(command).await,
         Command::Baseline(command) => baselines::run(command).await,
         Command::Rollout(command) => rollouts::run(command).await,
         Command::Plan(command) => plans::plan(command).await,

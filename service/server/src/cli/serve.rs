@@ -1,5 +1,6 @@
 //! `landfall serve` and `landfall migrate`.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -144,8 +145,12 @@ async fn open(url: &SecretString) -> anyhow::Result<Store> {
 }
 
 pub(super) fn landing_zone(settings: &WantedSettings) -> anyhow::Result<LandingZone> {
-    let path = settings.landing_zone.display().to_string();
-    let text = std::fs::read_to_string(&settings.landing_zone).with_context(|| {
+    read_landing_zone(&settings.landing_zone)
+}
+
+pub(super) fn read_landing_zone(file: &Path) -> anyhow::Result<LandingZone> {
+    let path = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| {
         format!("the landing zone {path} cannot be read: see LANDFALL_LANDING_ZONE")
     })?;
     Ok(LandingZone::parse(&path, &text)?)

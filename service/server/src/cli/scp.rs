@@ -1,0 +1,196 @@
+//! `landfall scp`: what service control policies would do, before anybody attaches them. It needs no server and no credentials.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use landfall_model::ids::{AccountId, OuPath};
+use landfall_model::landing_zone::LandingZone;
+use serde::Deserialize;
+
+use super::{out, scp_events, scp_text, serve};
+use crate::scp_check::files::ScpFiles;
+use crate::scp_check::report::ScpReport;
+use crate::scp_check::{Check, Known, page};
+
+/// The status when nothing could be checked.
+const CANNOT_CHECK: u8 = 2;
+
+#[derive(Debug, Args)]
+pub struct ScpCommand {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Say what policies would do if they were attached: whether they are right and fit, whether Landfall could still work,
+    /// whether they decide as their tables say, and which recorded calls they would have denied.
+    ///
+    /// Reads files and needs neither a server nor credentials. The status is 0 when nothing bars attaching the policies, 1 when
+    /// something does, and 2 when they could not be checked.
+    Check(Box<CheckArguments>),
+}
+
+#[derive(Debug, Args)]
+struct CheckArguments {
+    /// The landing zone's TOML file; see deploy/landing-zone.toml.
+    #[arg(long, env = "LANDFALL_LANDING_ZONE", value_name = "FILE")]
+    landing_zone: PathBuf,
+    /// A directory of service control policies (JSON) instead of the ones in the program.
+    #[arg(long, alias = "scp", env = "LANDFALL_SCPS", value_name = "DIRECTORY")]
+    scps: Option<PathBuf>,
+    /// A directory with the policies that are in force now. Without it: none but AWS's own.
+    #[arg(long, value_name = "DIRECTORY")]
+    in_force: Option<PathBuf>,
+    /// Log files of CloudTrail, or directories of them: .json.gz, .json, and what `aws cloudtrail lookup-events` prints. May be
+    /// given many times.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    events: Vec<PathBuf>,
+    /// Which account stands in which OU: what `landfall account list --json` prints.
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// Where all accounts stand that --accounts does not name.
+    #[arg(long, value_name = "OU")]
+    ou: Option<String>,
+    /// Write the report as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Write the report as a page, too.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+pub(super) async fn run(command: ScpCommand) -> anyhow::Result<ExitCode> {
+    let Verb::Check(arguments) = command.verb;
+    let checked = tokio::task::spawn_blocking(move || {
+        let report = check(&arguments)?;
+        if let Some(file) = &arguments.html {
+            std::fs::write(file, page::page(&report))
+                .with_context(|| format!("the page cannot be written to {}", file.display()))?;
+        }
+        anyhow::Ok((report, arguments.json))
+    });
+    match checked.await.context("the check panicked")? {
+        Ok((report, json)) => {
+            if json {
+                out::json(&report)?;
+            } else {
+                scp_text::show(&report)?;
+            }
+            Ok(if report.can_be_attached {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
+        Err(error) => {
+            anstream::eprintln!("landfall: {error:#}");
+            Ok(ExitCode::from(CANNOT_CHECK))
+        }
+    }
+}
+
+fn check(arguments: &CheckArguments) -> anyhow::Result<ScpReport> {
+    let zone = serve::read_landing_zone(&arguments.landing_zone)?;
+    let files = match &arguments.scps {
+        Some(directory) => proposed(directory)?,
+        None => ScpFiles::embedded(),
+    };
+    let known = known(arguments, &zone)?;
+    let events = scp_events::files(&arguments.events)?;
+    if !events.is_empty() && known.accounts.is_empty() && known.elsewhere.is_none() {
+        bail!(
+            "whose calls are bound by which policies depends on where the accounts stand: give --accounts FILE, as \
+             `landfall account list --json` prints it, or --ou OU for all of them"
+        );
+    }
+    let check = Check::new(&files, &zone, &known);
+    let recorded = check
+        .replay()
+        .filter(|_| !events.is_empty())
+        .map(|mut replay| {
+            let unread = scp_events::replay(&events, &mut replay);
+            (replay, unread)
+        });
+    Ok(check.report(recorded))
+}
+
+fn proposed(directory: &Path) -> anyhow::Result<ScpFiles> {
+    let files = ScpFiles::read(directory)?;
+    if files.documents.is_empty() && files.attachments.is_none() {
+        bail!(
+            "{} holds no service control policies: it needs NAME.json and attachments.toml, as scp/ has them",
+            directory.display()
+        );
+    }
+    Ok(files)
+}
+
+fn known(arguments: &CheckArguments, zone: &LandingZone) -> anyhow::Result<Known> {
+    let in_force = match &arguments.in_force {
+        Some(directory) => {
+            let set = proposed(directory)?.parse(zone);
+            let set = set.context("what is in force cannot be read")?;
+            Some((set, format!("the policies of {}", directory.display())))
+        }
+        None => None,
+    };
+    let elsewhere = match &arguments.ou {
+        Some(path) => Some(unit(path, zone)?),
+        None => None,
+    };
+    Ok(Known {
+        accounts: match &arguments.accounts {
+            Some(file) => accounts(file)?,
+            None => BTreeMap::new(),
+        },
+        elsewhere,
+        in_force,
+        ..Known::default()
+    })
+}
+
+fn unit(path: &str, zone: &LandingZone) -> anyhow::Result<OuPath> {
+    let units = zone.organizational_units.iter().map(|unit| &unit.path);
+    let mut known = units.clone();
+    known
+        .find(|unit| unit.as_str() == path)
+        .cloned()
+        .with_context(|| {
+            let names: Vec<&str> = units.map(OuPath::as_str).collect();
+            format!(
+                "the landing zone has no organizational unit {path}: it has {}",
+                names.join(", ")
+            )
+        })
+}
+
+/// What matters here of an account in a list.
+#[derive(Deserialize)]
+struct Listed {
+    account_id: AccountId,
+    #[serde(default)]
+    organizational_unit: Option<OuPath>,
+}
+
+fn accounts(file: &Path) -> anyhow::Result<BTreeMap<AccountId, Option<OuPath>>> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("the accounts in {name} cannot be read"))?;
+    let listed: Vec<Listed> = serde_json::from_str(&text).with_context(|| {
+        format!(
+            "{name} is no list of accounts: it is to be as `landfall account list --json` prints it, \
+             [{{\"account_id\": \"222222222222\", \"organizational_unit\": \"Applications\"}}, …]"
+        )
+    })?;
+    if listed.is_empty() {
+        bail!("{name} lists no accounts");
+    }
+    let placed = listed
+        .into_iter()
+        .map(|account| (account.account_id, account.organizational_unit));
+    Ok(placed.collect())
+}

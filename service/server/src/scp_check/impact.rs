@@ -1,0 +1,169 @@
+//! What the policies would have done to recorded calls, for people to read: rows that differ in the Region alone are one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use landfall_model::ids::{AccountId, OuPath};
+use landfall_model::landing_zone::LandingZone;
+use landfall_policy::replay::{self, Change, Group, Organization, Place, Replay};
+
+use super::policies::{Policies, units};
+use super::report::{Calls, CauseImpact, Impact, UnknownEvents};
+
+/// The organization that records are from, with what is in force and what would be.
+pub(super) fn organization(
+    before: &Policies,
+    after: &Policies,
+    zone: &LandingZone,
+    id: Option<&str>,
+    accounts: &BTreeMap<AccountId, Option<OuPath>>,
+) -> Organization {
+    let places: BTreeMap<Option<&OuPath>, Arc<Place>> = units(zone)
+        .map(|(unit, _)| (unit, place(before, after, unit)))
+        .collect();
+    let place_of = |unit: Option<&OuPath>| {
+        // What the landing zone does not name obeys what is above it.
+        let above = unit.map(OuPath::with_ancestors).unwrap_or_default();
+        let nearest = above.iter().rev().find_map(|path| places.get(&Some(path)));
+        nearest.or_else(|| places.get(&None)).map(Arc::clone)
+    };
+    Organization {
+        id: id.map(str::to_owned),
+        management_account: Some(zone.management_account.to_string()),
+        accounts: accounts
+            .iter()
+            .filter_map(|(account, unit)| Some((account.to_string(), place_of(unit.as_ref())?)))
+            .collect(),
+        principal_tags: BTreeMap::new(),
+    }
+}
+
+/// What binds the accounts of a unit.
+pub(super) fn place(before: &Policies, after: &Policies, unit: Option<&OuPath>) -> Arc<Place> {
+    Arc::new(Place {
+        org_path: None,
+        before: before.levels(unit),
+        after: after.levels(unit),
+    })
+}
+
+/// What a replay found. `unread`: what could not be read to its end.
+pub(super) fn impact(replay: &Replay<'_>, unread: Vec<String>) -> Impact {
+    let report = replay.report();
+    Impact {
+        causes: causes(&report.groups),
+        calls: calls(&report.groups),
+        left_out: report
+            .other
+            .iter()
+            .map(|(change, calls)| (name(*change).to_owned(), *calls))
+            .collect(),
+        unknown_events: report
+            .unknown_events
+            .into_iter()
+            .map(|event| UnknownEvents {
+                source: event.source,
+                name: event.name,
+                events: event.count,
+            })
+            .collect(),
+        totals: report.totals,
+        actions_known_until: replay::knows_actions_until().to_owned(),
+        unread,
+    }
+}
+
+/// A change as it stands in JSON.
+fn name(change: Change) -> &'static str {
+    match change {
+        Change::Denied => "denied",
+        Change::Uncertain => "uncertain",
+        Change::Allowed => "allowed",
+        Change::MayBeAllowed => "may_be_allowed",
+    }
+}
+
+fn causes(groups: &[Group]) -> Vec<CauseImpact> {
+    let mut found: BTreeMap<(Change, String), (u64, BTreeSet<&str>, BTreeSet<&str>)> =
+        BTreeMap::new();
+    for group in groups {
+        for cause in &group.causes {
+            let (calls, principals, accounts) =
+                found.entry((group.change, cause.to_string())).or_default();
+            *calls += group.count;
+            principals.insert(&group.principal);
+            accounts.insert(&group.account);
+        }
+    }
+    let mut causes: Vec<CauseImpact> = found
+        .into_iter()
+        .map(
+            |((change, cause), (calls, principals, accounts))| CauseImpact {
+                change,
+                cause,
+                calls,
+                principals: principals.len(),
+                accounts: accounts.len(),
+            },
+        )
+        .collect();
+    causes.sort_by_key(|cause| (cause.change, std::cmp::Reverse(cause.calls)));
+    causes
+}
+
+fn calls(groups: &[Group]) -> Vec<Calls> {
+    let mut rows: Vec<Calls> = Vec::new();
+    let mut indexes = BTreeMap::new();
+    for group in groups {
+        let causes: Vec<String> = group.causes.iter().map(ToString::to_string).collect();
+        let key = (
+            group.change,
+            &group.account,
+            &group.principal,
+            &group.actions,
+            causes.clone(),
+            &group.unless,
+        );
+        let index = *indexes.entry(key).or_insert_with(|| {
+            rows.push(Calls {
+                change: group.change,
+                account: group.account.clone(),
+                principal: group.principal.clone(),
+                actions: group.actions.clone(),
+                regions: Vec::new(),
+                calls: 0,
+                first_seen: group.first.clone(),
+                last_seen: group.last.clone(),
+                causes,
+                depends_on: group.unless.clone(),
+                example: group.example.clone(),
+            });
+            rows.len() - 1
+        });
+        let Some(row) = rows.get_mut(index) else {
+            continue;
+        };
+        row.calls += group.count;
+        if !group.region.is_empty() {
+            row.regions.push(group.region.clone());
+        }
+        // Times are RFC 3339 in UTC, as CloudTrail writes them: their order is that of their texts.
+        if row.first_seen.is_empty() || (!group.first.is_empty() && group.first < row.first_seen) {
+            row.first_seen.clone_from(&group.first);
+            row.example.clone_from(&group.example);
+        }
+        if group.last > row.last_seen {
+            row.last_seen.clone_from(&group.last);
+        }
+    }
+    for row in &mut rows {
+        row.regions.sort();
+    }
+    rows.sort_by(|a, b| {
+        let order = |row: &Calls| (row.change, std::cmp::Reverse(row.calls));
+        order(a)
+            .cmp(&order(b))
+            .then_with(|| (&a.principal, &a.actions).cmp(&(&b.principal, &b.actions)))
+    });
+    rows
+}
