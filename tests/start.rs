@@ -218,3 +218,39 @@ async fn time_is_shortened_for_a_simulated_aws_only() {
         .unset("AWS_ENDPOINT_URL");
     refuses(&serve, &["LANDFALL_AWS_TIME_SCALE", "AWS_ENDPOINT_URL"]).await;
 }
+
+/// What would lock Landfall out is not attached: the process does not start.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_that_lock_landfall_out_are_named_with_file_and_statement() {
+    let (_sim, _database, mut serve) = server().await;
+    serve.file(
+        "policies/attachments.toml",
+        "[units]\n\"Quarantine\" = [\"quarantine\"]\n",
+    );
+    let file = serve.file(
+        "policies/quarantine.json",
+        &QUARANTINE.replace("${execution_role}", "SomebodyElse"),
+    );
+    let directory = file.parent().expect("a file stands in a directory");
+    serve.set("LANDFALL_SCPS", directory.to_string_lossy());
+    let place = format!("{}: it would lock Landfall out", file.display());
+    refuses(
+        &serve,
+        &[
+            &place,
+            "DenyAllUntilGoverned",
+            "in Quarantine",
+            "arn:aws:iam::*:role/LandfallExecution",
+            "landfall scp check",
+        ],
+    )
+    .await;
+    // It is the role's name in this landing zone that counts.
+    serve.file("policies/quarantine.json", QUARANTINE);
+    let (text, _) = broken(LANDING_ZONE, "LandfallExecution", "SomebodyElse");
+    let zone = serve.file("other-zone.toml", &text);
+    serve.set("LANDFALL_LANDING_ZONE", zone.to_string_lossy());
+    let mut process = serve.start();
+    process.ready().await;
+    process.stop().await;
+}

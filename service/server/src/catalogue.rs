@@ -10,6 +10,7 @@ use landfall_model::landing_zone::{LandingZone, OrganizationalUnit, SettingsErro
 use landfall_model::scp::ScpSet;
 use rust_embed::RustEmbed;
 
+use crate::scp_check;
 use crate::scp_check::files::ScpFiles;
 
 #[derive(RustEmbed)]
@@ -27,7 +28,8 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Reads and checks everything against the landing zone and the registry of controls.
+    /// Reads and checks everything against the landing zone and the registry of controls. Policies that would lock Landfall out, or
+    /// do not fit, are refused.
     pub fn load(
         zone: &LandingZone,
         baselines: Option<&Path>,
@@ -44,6 +46,7 @@ impl Catalogue {
             None => ScpFiles::embedded(),
         };
         let scps = scp_files.parse(zone)?;
+        scp_check::gate(&scp_files, &scps, zone)?;
         Ok(Catalogue {
             baselines,
             scps,
