@@ -15,9 +15,23 @@ use super::problem::{Kind, Problem};
 /// What a body may have at most, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
 
-/// Reads a body of at most [`BODY_LIMIT`].
-pub(super) async fn read(body: axum::body::Body) -> Result<Bytes, Problem> {
-    match Limited::new(body, BODY_LIMIT).collect().await {
+/// The same for a check of service control policies, which recorded calls may come along with.
+pub const CHECK_BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// The end of the path of such a check.
+pub(super) const CHECK: &str = "/scps/check";
+
+fn limit(path: &str) -> usize {
+    if path.ends_with(CHECK) {
+        CHECK_BODY_LIMIT
+    } else {
+        BODY_LIMIT
+    }
+}
+
+/// Reads the body of a request for `path`, of at most the [`limit`] there.
+pub(super) async fn read(path: &str, body: axum::body::Body) -> Result<Bytes, Problem> {
+    match Limited::new(body, limit(path)).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(Problem::new(
@@ -49,11 +63,11 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
         let declared = parts.headers.get(CONTENT_LENGTH);
         if declared
             .and_then(|length| length.to_str().ok()?.parse::<usize>().ok())
-            .is_some_and(|length| length > BODY_LIMIT)
+            .is_some_and(|length| length > limit(parts.uri.path()))
         {
             return Err(too_large());
         }
-        parse(&read(body).await?).map(Json)
+        parse(&read(parts.uri.path(), body).await?).map(Json)
     }
 }
 
@@ -65,7 +79,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(body).await?;
+        let bytes = read(parts.uri.path(), body).await?;
         if bytes.is_empty() {
             return Ok(OptionalJson(T::default()));
         }

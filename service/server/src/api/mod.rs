@@ -15,6 +15,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use landfall_model::baseline::Baselines;
 use landfall_model::landing_zone::LandingZone;
+use landfall_model::scp::ScpSet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::engine::clock::Clock;
 use crate::enrollment::Examiner;
+use crate::scp_check::files::ScpFiles;
 use crate::store::{Store, StoreError};
 
 pub mod accounts;
@@ -51,6 +53,7 @@ mod reference;
 pub mod requests;
 pub mod rollouts;
 mod schema;
+pub mod scps;
 pub mod standing;
 pub mod tokens;
 pub mod waivers;
@@ -70,6 +73,8 @@ pub struct Api {
     store: Store,
     landing_zone: Arc<LandingZone>,
     baselines: Arc<Baselines>,
+    /// The service control policies that this server works with, and the files that they were read from.
+    scps: Arc<(ScpSet, ScpFiles)>,
     /// The hash of the administrator's token that the process was started with.
     bootstrap: Option<blake3::Hash>,
     clock: Arc<dyn Clock>,
@@ -96,12 +101,21 @@ impl Api {
             store,
             landing_zone,
             baselines,
+            scps: Arc::default(),
             bootstrap: bootstrap.map(auth::hash),
             clock,
             metrics,
             shutdown,
             in_flight: InFlight::default(),
             examiner: None,
+        }
+    }
+
+    /// With the service control policies that the engine attaches.
+    pub fn with_scps(self, set: ScpSet, files: ScpFiles) -> Self {
+        Api {
+            scps: Arc::new((set, files)),
+            ..self
         }
     }
 
@@ -181,6 +195,7 @@ fn versioned() -> OpenApiRouter<Api> {
         rollouts::router(),
         plans::router(),
         plan_changes::router(),
+        scps::router(),
         tokens::router(),
     ];
     let all = routers

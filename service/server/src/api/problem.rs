@@ -219,7 +219,7 @@ impl Kind {
             ),
             StatusCode::PAYLOAD_TOO_LARGE => (
                 Kind::TooLarge,
-                "A body may have at most 256 KiB; send less.",
+                "A body may have at most 256 KiB, with recorded calls to check 16 MiB; send less. `landfall scp check` takes any number of calls.",
             ),
             StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT => (
                 Kind::TimedOut,

@@ -100,6 +100,7 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         metrics,
         shutdown.clone(),
     )
+    .with_scps(catalogue.scps, catalogue.scp_files)
     .with_examiner(examiner);
 
     let address = listener.local_addr()?;

@@ -7,6 +7,7 @@ mod plans;
 mod reads;
 mod requests;
 mod rollouts;
+mod scps;
 mod tokens;
 
 use std::sync::Arc;
@@ -80,7 +81,8 @@ impl Server {
             Arc::new(SystemClock),
             metrics,
             shutdown.clone(),
-        );
+        )
+        .with_scps(catalogue.scps, catalogue.scp_files);
         Server {
             router: router(api),
             store,

@@ -1,0 +1,258 @@
+//! Service control policies: what stands where, and what others would do.
+
+use std::collections::BTreeMap;
+
+use axum::Json as Reply;
+use axum::extract::State;
+use axum::response::{Html, IntoResponse, Response};
+use http::header::CONTENT_SECURITY_POLICY;
+use http::{HeaderMap, StatusCode, header};
+use landfall_model::ids::{AccountId, OuPath, TargetId};
+use landfall_model::request::FieldError;
+use landfall_model::scp::{PREFIX, ScpTarget};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::Api;
+use super::auth::{Action, Principal, authorize};
+use super::extract::Json;
+use super::page::Page;
+use super::problem::{Kind, Problem, ProblemDocument};
+use crate::html::POLICY;
+use crate::scp_check::files::ScpFiles;
+use crate::scp_check::report::ScpReport;
+use crate::scp_check::{Check, Known, page};
+use crate::store::{AccountFilter, StoreError};
+
+/// The control that keeps policies where they should stand.
+const CONTROL: &str = "organizations.policies";
+
+/// Accounts that are read from the database at once.
+const ACCOUNTS: u32 = 500;
+
+pub(super) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(check))
+}
+
+/// A service control policy that this server keeps in force.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Scp {
+    #[schema(example = "deny-unused-regions")]
+    pub name: String,
+    /// The file that it was read from.
+    pub file: String,
+    /// Where it stands: paths of OUs, or `the root`.
+    pub attached_to: Vec<String>,
+    /// How many characters it has without white space.
+    pub characters: usize,
+    /// What it says, with the landing zone's words filled in.
+    #[schema(value_type = Object)]
+    pub document: Value,
+}
+
+/// Policies to check, and calls to check them with.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScpCheckForm {
+    /// The texts of a whole catalogue by file name: `NAME.json`, `attachments.toml`, `decisions/NAME.toml`. Without any, those
+    /// that this server works with are checked.
+    pub files: BTreeMap<String, String>,
+    /// Recorded calls: the elements of `Records` in CloudTrail's log files.
+    #[schema(value_type = Vec<Object>)]
+    pub records: Vec<Value>,
+}
+
+/// List service control policies, by name
+#[utoipa::path(
+    get,
+    path = "/scps",
+    operation_id = "list_scps",
+    tag = "service control policies",
+    responses(
+        (status = 200, body = Page<Scp>),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn list(State(api): State<Api>, principal: Principal) -> Result<Reply<Page<Scp>>, Problem> {
+    authorize(&principal, Action::Read)?;
+    let (set, files) = api.scps.as_ref();
+    let scp = |(name, text): (&String, &String)| {
+        let plain = name.strip_prefix(PREFIX).unwrap_or(name);
+        let targets = set
+            .attachments
+            .iter()
+            .filter(|(_, names)| names.contains(name));
+        Scp {
+            name: plain.to_owned(),
+            file: files.file_of(plain).to_owned(),
+            attached_to: targets
+                .map(|(target, _)| match target {
+                    ScpTarget::Root => "the root".to_owned(),
+                    ScpTarget::Unit(path) => path.to_string(),
+                })
+                .collect(),
+            characters: text.chars().count(),
+            document: serde_json::from_str(text).unwrap_or_default(),
+        }
+    };
+    Ok(Reply(Page {
+        items: set.documents.iter().map(scp).collect(),
+        next_cursor: None,
+    }))
+}
+
+/// Say what service control policies would do if they were attached
+///
+/// Nothing is changed, and AWS is not asked. The answer says whether anything bars attaching them: a file that is wrong, a
+/// lock-out of Landfall, a target without room, a decision that is not as its table says. With `records` it says which of these
+/// calls would have been denied that were allowed under what this server works with; where no files are given, that were allowed
+/// under AWS's own policy alone. With `Accept: text/html` the answer is a page for people.
+#[utoipa::path(
+    post,
+    path = "/scps/check",
+    operation_id = "check_scps",
+    tag = "service control policies",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes no difference: a check changes nothing")),
+    request_body = ScpCheckForm,
+    responses(
+        (status = 200, content((ScpReport = "application/json"), (String = "text/html"))),
+        (status = 422, description = "Files that have no place in a catalogue", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+async fn check(
+    State(api): State<Api>,
+    principal: Principal,
+    headers: HeaderMap,
+    Json(form): Json<ScpCheckForm>,
+) -> Result<Response, Problem> {
+    authorize(&principal, Action::Read)?;
+    let (set, own) = api.scps.as_ref();
+    let mut known = Known {
+        accounts: api.placed().await?,
+        others: api.others().await?,
+        ..Known::default()
+    };
+    let files = if form.files.is_empty() {
+        own.clone()
+    } else {
+        known.in_force = Some((set.clone(), "the policies of this server".to_owned()));
+        ScpFiles::named(form.files).map_err(|(name, error)| {
+            let name = name.replace('~', "~0").replace('/', "~1");
+            Problem::invalid(vec![FieldError {
+                pointer: format!("/files/{name}"),
+                rule: error.to_string(),
+            }])
+        })?
+    };
+    let zone = api.landing_zone.clone();
+    let records = form.records;
+    // It takes as long as there are records, and the handlers' threads are few.
+    let checked = tokio::task::spawn_blocking(move || {
+        let check = Check::new(&files, &zone, &known);
+        let recorded = check.replay().filter(|_| !records.is_empty());
+        let recorded = recorded.map(|mut replay| {
+            for record in &records {
+                replay.record(&record.to_string());
+            }
+            (replay, Vec::new())
+        });
+        check.report(recorded)
+    });
+    let report = checked.await.map_err(|error| {
+        tracing::error!(%error, "a check of service control policies panicked");
+        let (kind, detail) = Kind::of_status(StatusCode::INTERNAL_SERVER_ERROR);
+        Problem::new(kind, detail)
+    })?;
+    if wants_page(&headers) {
+        let page = Html(page::page(&report));
+        return Ok(([(CONTENT_SECURITY_POLICY, POLICY)], page).into_response());
+    }
+    Ok(Reply(report).into_response())
+}
+
+impl Api {
+    /// Where each account stands, or is to stand.
+    async fn placed(&self) -> Result<BTreeMap<AccountId, Option<OuPath>>, StoreError> {
+        let filter = AccountFilter {
+            has_account_id: Some(true),
+            ..AccountFilter::default()
+        };
+        let mut placed = BTreeMap::new();
+        let mut cursor = None;
+        loop {
+            let page = self
+                .store
+                .accounts(&filter, cursor.as_deref(), ACCOUNTS)
+                .await?;
+            for account in page.items {
+                if let Some(number) = account.account_id {
+                    placed.insert(number, Some(account.request.organizational_unit));
+                }
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                return Ok(placed);
+            }
+        }
+    }
+
+    /// The names of policies that are not Landfall's, by target, as the engine saw them last.
+    async fn others(&self) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+        let cells = self.store.cells(TargetId::Organization).await?;
+        let cell = cells
+            .into_iter()
+            .find(|cell| cell.key.control.as_str() == CONTROL);
+        Ok(cell
+            .and_then(|cell| cell.observed)
+            .map(|observed| others(&observed))
+            .unwrap_or_default())
+    }
+}
+
+/// The policies that stand beside Landfall's, in what the control saw. Names that begin like Landfall's are Landfall's.
+fn others(observed: &Value) -> BTreeMap<String, Vec<String>> {
+    let targets = observed["targets"].as_array().into_iter().flatten();
+    let of_target = |target: &Value| {
+        let attached = target["attached"].as_array()?.iter();
+        let names = attached.filter_map(Value::as_str);
+        let others = names.filter(|name| !name.starts_with(PREFIX));
+        Some((
+            target["name"].as_str()?.to_owned(),
+            others.map(str::to_owned).collect(),
+        ))
+    };
+    targets.filter_map(of_target).collect()
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|accept| accept.to_str().ok())
+        .any(|accept| accept.contains("text/html"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn others_are_told_from_what_the_engine_saw() {
+        let observed = json!({"enabled": true, "policies": {}, "targets": [
+            {"id": "r-1", "name": "the root", "wanted": [], "attached": ["FullAWSAccess", "landfall-deny-root-user"]},
+            {"id": "ou-1", "name": "Admin", "wanted": [], "attached": ["aws-guardrails-x", "FullAWSAccess"]},
+        ]});
+        let found = others(&observed);
+        assert_eq!(found["the root"], ["FullAWSAccess"]);
+        assert_eq!(found["Admin"], ["aws-guardrails-x", "FullAWSAccess"]);
+        assert_eq!(others(&Value::Null), BTreeMap::new());
+    }
+}

@@ -1,0 +1,152 @@
+//! Service control policies: what stands where, and checks of others.
+
+use std::collections::BTreeMap;
+
+use http::{Method, header};
+use landfall_model::scp::PREFIX;
+use serde_json::{Value, json};
+
+use super::{BOOTSTRAP, Server, call};
+use crate::scp_check::files::ScpFiles;
+use crate::store::Role;
+
+/// The embedded files as somebody would post them.
+fn files() -> BTreeMap<String, String> {
+    let embedded = ScpFiles::embedded();
+    let all = embedded
+        .documents
+        .into_iter()
+        .chain(embedded.tables)
+        .chain(embedded.attachments);
+    all.map(|(name, text)| (name.trim_start_matches("scp/").to_owned(), text))
+        .collect()
+}
+
+fn record(region: &str) -> Value {
+    json!({
+        "eventVersion": "1.09",
+        "userIdentity": {
+            "type": "IAMUser", "principalId": "AIDA", "arn": "arn:aws:iam::222222222222:user/alice",
+            "accountId": "222222222222", "userName": "alice",
+        },
+        "eventTime": "2026-11-02T10:00:00Z", "eventSource": "ec2.amazonaws.com", "eventName": "RunInstances",
+        "awsRegion": region, "sourceIPAddress": "203.0.113.7", "eventID": "e-1", "eventType": "AwsApiCall",
+        "recipientAccountId": "222222222222", "eventCategory": "Management",
+    })
+}
+
+#[tokio::test]
+async fn policies_are_listed_with_where_they_stand() {
+    let server = Server::start().await;
+    let answer = server.get("/scps").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let items = answer.body["items"].as_array().unwrap();
+    let quarantine = items
+        .iter()
+        .find(|item| item["name"] == "quarantine")
+        .unwrap();
+    assert_eq!(quarantine["attached_to"], json!(["Quarantine"]));
+    assert_eq!(quarantine["file"], "scp/quarantine.json");
+    assert_eq!(quarantine["document"]["Version"], "2012-10-17");
+    assert!(!answer.text.contains(PREFIX), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn the_server_s_own_policies_pass_and_any_reader_may_ask() {
+    let server = Server::start().await;
+    let engineer = server.token("ann", Role::Engineer).await;
+    let answer = server.post_as(&engineer, "/scps/check", &json!({})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.body["can_be_attached"], true, "{}", answer.text);
+    assert_eq!(answer.body["compared_with"], "FullAWSAccess alone");
+    assert_eq!(answer.body["bars"], json!([]));
+}
+
+#[tokio::test]
+async fn posted_policies_are_compared_with_the_server_s() {
+    let server = Server::start().await;
+    let mut posted = files();
+    let body = json!({"files": posted, "records": [record("ap-southeast-3"), {"no": "record"}]});
+    let answer = server.post("/scps/check", &body).await;
+    assert_eq!(answer.body["can_be_attached"], true, "{}", answer.text);
+    assert_eq!(answer.body["compared_with"], "the policies of this server");
+    let totals = &answer.body["impact"]["totals"];
+    // Nobody told the server of the account.
+    assert_eq!(totals["records"], 2);
+    assert_eq!(totals["unjudged"]["unknown_account"], 1);
+    assert_eq!(totals["unjudged"]["unreadable"], 1);
+
+    let quarantine = posted.get_mut("quarantine.json").unwrap();
+    *quarantine = quarantine.replace("${execution_role}", "Nobody");
+    let answer = server.post("/scps/check", &json!({"files": posted})).await;
+    assert_eq!(answer.body["can_be_attached"], false, "{}", answer.text);
+    assert_eq!(answer.body["lockouts"][0]["policy"], "quarantine");
+    assert_eq!(answer.body["lockouts"][0]["already"], false);
+    assert!(answer.body["decisions"]["failed"][0]["file"] == "decisions/quarantine.toml");
+}
+
+#[tokio::test]
+async fn the_answer_is_a_page_where_one_is_wanted() {
+    let server = Server::start().await;
+    let request = call(Method::POST, "/scps/check", BOOTSTRAP)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "text/html")
+        .header("idempotency-key", "k")
+        .body("{}".into());
+    let answer = server.send(request.unwrap()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(
+        answer.headers[header::CONTENT_TYPE],
+        "text/html; charset=utf-8"
+    );
+    assert!(answer.headers.contains_key(header::CONTENT_SECURITY_POLICY));
+    assert!(answer.text.contains("<h1>Nothing bars"), "{}", answer.text);
+    // The same key with another question is answered too: nothing is remembered.
+    let answer = server
+        .post_once("k", "/scps/check", &json!({"records": []}))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn what_cannot_be_checked_is_an_error_with_its_place() {
+    let server = Server::start().await;
+    for (body, pointer) in [
+        (
+            json!({"files": {"further/x.json": "{}"}}),
+            "/files/further~1x.json",
+        ),
+        (json!({"file": {}}), "/file"),
+        (json!({"files": {"x.json": {}}}), "/files/x.json"),
+        (json!({"records": {}}), "/records"),
+    ] {
+        let answer = server.post("/scps/check", &body).await;
+        answer.is_problem(422, "invalid-fields");
+        assert_eq!(
+            answer.body["errors"][0]["pointer"], pointer,
+            "{}",
+            answer.text
+        );
+    }
+    // Files that are wrong are what a check is for.
+    let answer = server
+        .post("/scps/check", &json!({"files": {"x.json": "{"}}))
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(
+        answer.body["findings"].as_array().unwrap().len(),
+        2,
+        "{}",
+        answer.text
+    );
+    // More than other bodies may have.
+    let records: Vec<Value> = (0..1_000).map(|_| record("eu-west-1")).collect();
+    let body = json!({"records": records});
+    assert!(body.to_string().len() > super::super::extract::BODY_LIMIT);
+    let answer = server.post("/scps/check", &body).await;
+    assert_eq!(
+        answer.body["impact"]["totals"]["records"], 1_000,
+        "{}",
+        answer.text
+    );
+}
