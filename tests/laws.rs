@@ -15,6 +15,7 @@ use landfall_controls::registry;
 use landfall_model::cloud_error::Help;
 use landfall_model::concern::concerns;
 use landfall_model::ids::Region;
+use landfall_model::scp::ScpTarget;
 use landfall_tests::stage::{self, ELSEWHERE, Stage};
 use serde_json::{Value, json};
 
@@ -276,10 +277,17 @@ async fn disturbances(control: &str, stage: &Stage, region: &Region) -> Vec<Valu
         "organizations.policies" => {
             let sandbox = stage.unit_id("Applications/Sandbox").await;
             let full = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+            let on_root = stage.packed(&ScpTarget::Root);
+            let in_quarantine = stage.packed(&ScpTarget::Unit(stage.world.zone.quarantine.clone()));
+            let in_admin = stage.packed(&ScpTarget::Unit("Admin".parse().expect("a path")));
+            let before = json!({ "service": "organizations", "action": "create_scp", "policy": "landfall-deny-root-user", "description": "Kept by Landfall", "content": full });
+            stage.world.tamper(&before);
             vec![
-                json!({ "service": "organizations", "action": "detach_scp", "policy": "landfall-deny-leave-organization", "target": stage.root_id() }),
-                json!({ "service": "organizations", "action": "attach_scp", "policy": "landfall-quarantine", "target": sandbox }),
-                json!({ "service": "organizations", "action": "edit_scp", "policy": "landfall-deny-root-user", "content": full }),
+                json!({ "service": "organizations", "action": "detach_scp", "policy": on_root, "target": stage.root_id() }),
+                json!({ "service": "organizations", "action": "attach_scp", "policy": in_quarantine, "target": sandbox }),
+                json!({ "service": "organizations", "action": "attach_scp", "policy": in_quarantine, "target": application }),
+                json!({ "service": "organizations", "action": "edit_scp", "policy": in_admin, "content": full }),
+                with(before, "policy", "landfall-from-before"),
             ]
         }
         "organizations.trusted-access" => {

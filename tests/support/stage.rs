@@ -16,6 +16,7 @@ use landfall_model::cloud_error::Help;
 use landfall_model::creation::Sighting;
 use landfall_model::ids::{AccountId, ControlId, Email, OuPath, Region};
 use landfall_model::place::{Organization, Place};
+use landfall_model::scp::ScpTarget;
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -99,6 +100,14 @@ impl Stage {
             .await
             .expect("the OUs can be listed");
         units[&path.parse::<OuPath>().expect("a path")].clone()
+    }
+
+    /// The name of the first packed policy of a target.
+    pub fn packed(&self, target: &ScpTarget) -> String {
+        let scps = &self.world.catalogue.scps;
+        let packed = scps.packed(self.world.zone.scps).expect("they fit");
+        let names = &packed.attachments[target];
+        names.first().expect("it has one").clone()
     }
 
     /// Another account of an application, which nothing was applied to.

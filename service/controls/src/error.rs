@@ -227,6 +227,7 @@ pub fn classify(code: &str, status: u16, young: bool) -> CloudErrorKind {
         | "PolicyTypeNotEnabledException"
         | "OrganizationAccessDeniedException"
         | "PendingVerification"
+        | "PolicyInUseException"
         | "InvalidRoleException" => NotReady,
 
         "ConcurrentModificationException"
@@ -256,6 +257,7 @@ pub fn classify(code: &str, status: u16, young: bool) -> CloudErrorKind {
         | "NotFoundException"
         | "NoSuchBucket"
         | "TrailNotFoundException"
+        | "PolicyNotFoundException"
         | "TargetNotFoundException"
         | "QueueDoesNotExist"
         | "AWS.SimpleQueueService.NonExistentQueue"

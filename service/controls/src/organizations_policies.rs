@@ -1,7 +1,11 @@
-//! Service control policies: Landfall's documents are what the landing zone says, and stand where it says.
+//! Service control policies: what is packed from the landing zone's files stands where it says.
 //!
-//! Only policies whose names begin with `landfall-` are Landfall's. Others, of AWS, of Control Tower or of a person, are
-//! neither changed nor moved; they only count, because a target takes no more than ten of all together.
+//! A packed policy is named by its content, so a change is another policy: made, attached wherever it is wanted, and only
+//! then is the old one detached and deleted (`scp::changeover`). Before each detachment AWS is asked whether what takes its
+//! place is there. Policies from before policies were packed go the same way: Landfall's, and wanted no more.
+//!
+//! Others, of AWS, of Control Tower or of a person, are neither changed nor moved; they only count, because AWS limits how
+//! many a target may have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,7 +14,9 @@ use landfall_model::asset::Asset;
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Scope;
 use landfall_model::place::Place;
-use landfall_model::scp::{PREFIX, ScpLimits, ScpTarget};
+use landfall_model::scp::changeover::{Changeover, NoRoom, Step};
+use landfall_model::scp::{Document, FULL_AWS_ACCESS, ScpTarget, sources};
+use landfall_policy::Policy;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::Aws;
@@ -27,9 +33,11 @@ pub(crate) struct Parameters {}
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Desired {
-    /// Minified documents by policy name.
-    documents: BTreeMap<String, String>,
+    /// Packed policies by name.
+    documents: BTreeMap<String, Document>,
     attachments: Vec<(ScpTarget, BTreeSet<String>)>,
+    /// How many policies AWS takes on one target.
+    limit: usize,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -47,43 +55,77 @@ struct Target {
     /// A path, or for targets that the landing zone does not know, AWS's name.
     name: String,
     wanted: BTreeSet<String>,
+    /// Landfall's.
     attached: BTreeSet<String>,
+    /// Somebody else's.
+    others: BTreeSet<String>,
 }
 
+/// `sources` are the files that a policy was packed from, for people.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Change {
     EnableType,
     Create {
         policy: String,
-        content: String,
+        document: Document,
     },
     Update {
         policy: String,
-        content: String,
+        document: Document,
     },
     Attach {
         policy: String,
+        sources: String,
         target: String,
         target_id: String,
     },
     Detach {
         policy: String,
+        policy_id: String,
+        sources: String,
         target: String,
         target_id: String,
+        /// What has to be attached by then.
+        beside: BTreeSet<String>,
+    },
+    Delete {
+        policy: String,
+        policy_id: String,
+        sources: String,
     },
 }
 
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |sources: &str| match sources {
+            "" => String::new(),
+            sources => format!(" ({sources})"),
+        };
+        let said = |document: &Document| of(sources(&document.description).unwrap_or_default());
         match self {
             Change::EnableType => f.write_str("enable service control policies"),
-            Change::Create { policy, .. } => write!(f, "create the policy {policy}"),
-            Change::Update { policy, .. } => {
-                write!(f, "bring the policy {policy} up to date")
+            Change::Create { policy, document } => {
+                write!(f, "create the policy {policy}{}", said(document))
             }
-            Change::Attach { policy, target, .. } => write!(f, "attach {policy} to {target}"),
-            Change::Detach { policy, target, .. } => write!(f, "detach {policy} from {target}"),
+            Change::Update { policy, document } => {
+                write!(f, "restore the policy {policy}{}", said(document))
+            }
+            Change::Attach {
+                policy,
+                sources,
+                target,
+                ..
+            } => write!(f, "attach {policy}{} to {target}", of(sources)),
+            Change::Detach {
+                policy,
+                sources,
+                target,
+                ..
+            } => write!(f, "detach {policy}{} from {target}", of(sources)),
+            Change::Delete {
+                policy, sources, ..
+            } => write!(f, "delete the policy {policy}{}", of(sources)),
         }
     }
 }
@@ -101,12 +143,14 @@ impl Control for OrganizationsPolicies {
     type Change = Change;
 
     fn desired(_parameters: &Parameters, place: &Place) -> Result<Desired, CloudError> {
-        let attachments = place.scps.attachments.iter();
+        let settings = place.landing_zone.scps;
+        let packed = place.scps.packed(settings).map_err(|error| {
+            CloudError::new(CloudErrorKind::Quota, scps::ATTACH, error.to_string())
+        })?;
         Ok(Desired {
-            documents: place.scps.documents.clone(),
-            attachments: attachments
-                .map(|(target, names)| (target.clone(), names.iter().cloned().collect()))
-                .collect(),
+            documents: packed.documents,
+            attachments: packed.attachments.into_iter().collect(),
+            limit: settings.attached,
         })
     }
 
@@ -115,79 +159,84 @@ impl Control for OrganizationsPolicies {
         let management = aws.management().await?;
         let mut targets = BTreeMap::new();
         for (target, wanted) in &desired.attachments {
-            let (id, name) = match target {
-                ScpTarget::Root => (root_id.clone(), "the root".to_owned()),
-                ScpTarget::Unit(path) => (
-                    aws.units().id_of(management, root_id, path).await?,
-                    path.to_string(),
-                ),
+            let id = match target {
+                ScpTarget::Root => root_id.clone(),
+                ScpTarget::Unit(path) => aws.units().id_of(management, root_id, path).await?,
             };
-            targets.insert(id, (name, wanted.clone()));
+            targets.insert(id, (target.to_string(), wanted.clone()));
         }
-        let observed = Observed {
-            enabled: scps::enabled(management, root_id).await?,
-            policies: scps::ours(management).await?,
-            targets: Vec::new(),
-        };
-        for found in observed.policies.values() {
+        let enabled = scps::enabled(management, root_id).await?;
+        let policies = scps::ours(management).await?;
+        for found in policies.values() {
             for Attached { target_id, name } in scps::targets(management, &found.id).await? {
                 targets.entry(target_id).or_insert((name, BTreeSet::new()));
             }
         }
-        let targets = attached(management, targets).await?;
-        for target in &targets {
-            check_room(target, observed.enabled)?;
+        let mut targets = attached(management, targets).await?;
+        if !enabled {
+            // Enabling the type brings it everywhere.
+            for target in &mut targets {
+                target.others.insert(FULL_AWS_ACCESS.to_owned());
+            }
         }
-        Ok(Observed {
+        let observed = Observed {
+            enabled,
+            policies,
             targets,
-            ..observed
-        })
+        };
+        observed.steps(desired).map_err(|error| {
+            CloudError::new(CloudErrorKind::Quota, scps::ATTACH, error.to_string())
+        })?;
+        Ok(observed)
     }
 
-    /// What is new comes first, so that no target is without its policies on the way.
     fn plan(desired: &Desired, observed: &Observed) -> Vec<Change> {
         let mut changes = Vec::new();
         if !observed.enabled {
             changes.push(Change::EnableType);
         }
-        for (policy, content) in &desired.documents {
-            let (policy, content) = (policy.clone(), content.clone());
+        for (policy, document) in &desired.documents {
+            let (policy, document) = (policy.clone(), document.clone());
             match observed.policies.get(&policy) {
-                None => changes.push(Change::Create { policy, content }),
-                Some(found) if found.content != content => {
-                    changes.push(Change::Update { policy, content });
+                None => changes.push(Change::Create { policy, document }),
+                Some(found) if !found.is(&document) => {
+                    changes.push(Change::Update { policy, document });
                 }
                 Some(_) => {}
             }
         }
-        let mut last = Vec::new();
-        for target in &observed.targets {
-            let mut stray: Vec<Change> = target
-                .strays()
-                .map(|policy| Change::Detach {
-                    policy: policy.clone(),
-                    target: target.name.clone(),
-                    target_id: target.id.clone(),
-                })
-                .collect();
-            let missing = || target.wanted.difference(&target.attached);
-            // Where all ten places are taken, room is made first.
-            let over = (target.attached.len() + missing().count()).saturating_sub(most());
-            changes.extend(stray.drain(..over.min(stray.len())));
-            changes.extend(missing().map(|policy| Change::Attach {
-                policy: policy.clone(),
-                target: target.name.clone(),
-                target_id: target.id.clone(),
-            }));
-            // AWS leaves nothing without a policy: one that would be the last stays.
-            let alone =
-                target.wanted.is_empty() && target.attached.len() == target.strays().count();
-            if alone {
-                stray.pop();
-            }
-            last.extend(stray);
+        // A target that there is no room on is an error of looking.
+        let steps = observed.steps(desired).unwrap_or_default();
+        let mut unused: BTreeMap<&str, &Found> = observed
+            .policies
+            .iter()
+            .filter(|(name, _)| !desired.documents.contains_key(*name))
+            .map(|(name, found)| (name.as_str(), found))
+            .collect();
+        for (target, steps) in &steps {
+            let gone = |policy: &str| {
+                let mut steps = steps.iter();
+                steps.any(
+                    |step| matches!(step, Step::Detach { policy: gone, .. } if *gone == policy),
+                )
+            };
+            unused.retain(|policy, _| !target.attached.contains(*policy) || gone(policy));
         }
-        changes.extend(last);
+        let mut last = Vec::new();
+        for (target, steps) in steps {
+            let mut first = true;
+            for step in steps {
+                first &= matches!(step, Step::Attach(_));
+                let place = if first { &mut changes } else { &mut last };
+                place.extend(target.change(step, desired, observed));
+            }
+        }
+        changes.append(&mut last);
+        changes.extend(unused.into_iter().map(|(policy, found)| Change::Delete {
+            policy: policy.to_owned(),
+            policy_id: found.id.clone(),
+            sources: found.sources(),
+        }));
         changes
     }
 
@@ -196,14 +245,33 @@ impl Control for OrganizationsPolicies {
         let management = aws.management().await?;
         match change {
             Change::EnableType => scps::enable(management, root_id).await,
-            Change::Create { policy, content } => scps::create(management, policy, content).await,
-            Change::Update { policy, content } => scps::update(management, policy, content).await,
+            Change::Create { policy, document } => scps::create(management, policy, document).await,
+            Change::Update { policy, document } => scps::update(management, policy, document).await,
             Change::Attach {
                 policy, target_id, ..
             } => scps::attach(management, policy, target_id).await,
             Change::Detach {
-                policy, target_id, ..
-            } => scps::detach(management, policy, target_id).await,
+                policy_id,
+                target,
+                target_id,
+                beside,
+                ..
+            } => {
+                let attached = match beside.is_empty() {
+                    true => BTreeMap::new(),
+                    false => scps::attached(management, target_id).await?,
+                };
+                if let Some(missing) = beside.iter().find(|name| !attached.contains_key(*name)) {
+                    return Err(CloudError::not_ready(
+                        scps::DETACH,
+                        format!(
+                            "{missing} is not seen on {target} yet, and it takes this one's place"
+                        ),
+                    ));
+                }
+                scps::detach(management, policy_id, target_id).await
+            }
+            Change::Delete { policy_id, .. } => scps::delete(management, policy_id).await,
         }
     }
 
@@ -216,6 +284,7 @@ impl Control for OrganizationsPolicies {
             name: name.clone(),
             configuration: serde_json::json!({
                 "content": found.content,
+                "description": found.description,
                 "targets": observed
                     .targets
                     .iter()
@@ -228,18 +297,88 @@ impl Control for OrganizationsPolicies {
     }
 }
 
-impl Target {
-    /// Policies of Landfall's that do not belong here.
-    fn strays(&self) -> impl Iterator<Item = &String> {
-        self.attached
-            .difference(&self.wanted)
-            .filter(|name| name.starts_with(PREFIX))
+impl Found {
+    fn is(&self, document: &Document) -> bool {
+        self.content == document.content && self.description == document.description
+    }
+
+    fn sources(&self) -> String {
+        sources(&self.description).unwrap_or_default().to_owned()
     }
 }
 
-/// How many policies AWS takes on one target.
-fn most() -> usize {
-    ScpLimits::default().attached
+impl Observed {
+    /// How each target's policies come to be those that are wanted.
+    fn steps<'a>(
+        &'a self,
+        desired: &'a Desired,
+    ) -> Result<Vec<(&'a Target, Vec<Step<'a>>)>, NoRoom> {
+        // What is written wrong is written right before anything is detached.
+        let wanted: BTreeMap<&str, Policy> = desired
+            .documents
+            .iter()
+            .filter_map(|(name, document)| {
+                Some((name.as_str(), Policy::parse(&document.content).ok()?))
+            })
+            .collect();
+        let stray: BTreeMap<&str, Policy> = self
+            .policies
+            .iter()
+            .filter(|(name, _)| !desired.documents.contains_key(*name))
+            .filter_map(|(name, found)| Some((name.as_str(), Policy::parse(&found.content).ok()?)))
+            .collect();
+        let steps = self.targets.iter().map(|target| {
+            let changeover = Changeover {
+                target: &target.name,
+                limit: desired.limit,
+                others: target.others.iter().map(String::as_str).collect(),
+                attached: target
+                    .attached
+                    .iter()
+                    .map(|name| {
+                        let policy = wanted.get(name.as_str());
+                        (name.as_str(), policy.or_else(|| stray.get(name.as_str())))
+                    })
+                    .collect(),
+                wanted: target
+                    .wanted
+                    .iter()
+                    .filter_map(|name| Some((name.as_str(), wanted.get(name.as_str())?)))
+                    .collect(),
+            };
+            Ok((target, changeover.steps()?))
+        });
+        steps.collect()
+    }
+}
+
+impl Target {
+    /// A step as a change. `None` where AWS shows a policy on the target that it does not list yet: it is there next time.
+    fn change(&self, step: Step<'_>, desired: &Desired, observed: &Observed) -> Option<Change> {
+        let (target, target_id) = (self.name.clone(), self.id.clone());
+        match step {
+            Step::Attach(policy) => {
+                let description = &desired.documents.get(policy)?.description;
+                Some(Change::Attach {
+                    policy: policy.to_owned(),
+                    sources: sources(description).unwrap_or_default().to_owned(),
+                    target,
+                    target_id,
+                })
+            }
+            Step::Detach { policy, beside } => {
+                let found = observed.policies.get(policy)?;
+                Some(Change::Detach {
+                    policy: policy.to_owned(),
+                    policy_id: found.id.clone(),
+                    sources: found.sources(),
+                    target,
+                    target_id,
+                    beside: beside.into_iter().map(str::to_owned).collect(),
+                })
+            }
+        }
+    }
 }
 
 /// What is attached to each of the targets, given by id with name and wanted policies.
@@ -249,190 +388,189 @@ async fn attached(
 ) -> Result<Vec<Target>, CloudError> {
     let mut all = Vec::new();
     for (id, (name, wanted)) in targets {
-        let attached = scps::attached(aws, &id).await?;
+        let policies = scps::attached(aws, &id).await?;
+        let named = |ours: bool| {
+            let policies = policies.iter().filter(move |(_, of_us)| **of_us == ours);
+            policies.map(|(name, _)| name.clone()).collect()
+        };
         all.push(Target {
+            attached: named(true),
+            others: named(false),
             id,
             name,
             wanted,
-            attached,
         });
     }
     Ok(all)
 }
 
-/// Whether all that is wanted fits beside what is not Landfall's, before anything is attached.
-fn check_room(target: &Target, enabled: bool) -> Result<(), CloudError> {
-    let others = target
-        .attached
-        .iter()
-        .filter(|name| !name.starts_with(PREFIX))
-        .count();
-    // Enabling the type brings FullAWSAccess.
-    let others = if enabled { others } else { others.max(1) };
-    let (wanted, most) = (target.wanted.len(), most());
-    if others + wanted <= most || target.wanted.is_subset(&target.attached) {
-        return Ok(());
-    }
-    Err(CloudError::new(
-        CloudErrorKind::Quota,
-        scps::ATTACH,
-        format!(
-            "{} has {others} policies that are not Landfall's; with {wanted} of Landfall's that makes {}, and AWS takes {most}",
-            target.name,
-            others + wanted
-        ),
-    ))
-}
-
 #[cfg(test)]
 mod tests {
-    use landfall_model::scp::FULL_AWS_ACCESS;
-
     use super::*;
+
+    const A: &str = "landfall-aaaaaaaaaaaaaaaa";
+    const B: &str = "landfall-bbbbbbbbbbbbbbbb";
+
+    fn content(action: &str) -> String {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Deny","Action":"{action}","Resource":"*"}}]}}"#
+        )
+    }
+
+    fn document(source: &str) -> Document {
+        Document {
+            content: content(&format!("s3:{source}")),
+            description: format!("Kept by Landfall. Packed from {source}"),
+            tags: BTreeMap::new(),
+        }
+    }
+
+    fn found(name: &str, document: Document) -> (String, Found) {
+        let found = Found {
+            id: format!("p-{name}"),
+            arn: String::new(),
+            content: document.content,
+            description: document.description,
+        };
+        (name.to_owned(), found)
+    }
+
+    fn old(name: &str) -> (String, Found) {
+        let document = Document {
+            content: content("s3:Old"),
+            description: "Kept by Landfall".to_owned(),
+            tags: BTreeMap::new(),
+        };
+        found(name, document)
+    }
 
     fn set(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
     }
 
-    fn target(wanted: &[&str], attached: &[&str]) -> Target {
+    fn target(name: &str, wanted: &[&str], ours: &[&str], others: &[&str]) -> Target {
         Target {
-            id: "ou-1".to_owned(),
-            name: "Admin".to_owned(),
+            id: format!("ou-{name}"),
+            name: name.to_owned(),
             wanted: set(wanted),
-            attached: set(attached),
+            attached: set(ours),
+            others: set(others),
         }
     }
 
-    /// A plan where `landfall-a` and `landfall-b` exist as they should.
-    fn plan(targets: Vec<Target>) -> Vec<String> {
-        let documents = ["landfall-a", "landfall-b"].map(|name| (name.to_owned(), "{}".to_owned()));
-        let found = |(name, content): &(String, String)| {
-            let found = Found {
-                id: format!("p-{name}"),
-                arn: String::new(),
-                content: content.clone(),
-            };
-            (name.clone(), found)
-        };
-        let observed = Observed {
-            enabled: true,
-            policies: documents.iter().map(found).collect(),
-            targets,
-        };
-        let desired = Desired {
-            documents: documents.into(),
+    fn desired() -> Desired {
+        Desired {
+            documents: [(A.to_owned(), document("a")), (B.to_owned(), document("b"))].into(),
             attachments: Vec::new(),
-        };
-        sentences(&desired, &observed)
+            limit: 10,
+        }
     }
 
-    fn sentences(desired: &Desired, observed: &Observed) -> Vec<String> {
-        let plan = OrganizationsPolicies::plan(desired, observed);
-        plan.iter().map(ToString::to_string).collect()
+    /// A plan where the two policies exist as they should, and so do these.
+    fn plan(targets: Vec<Target>, further: Vec<(String, Found)>) -> Vec<String> {
+        let right = [found(A, document("a")), found(B, document("b"))];
+        sentences(&Observed {
+            enabled: true,
+            policies: right.into_iter().chain(further).collect(),
+            targets,
+        })
+    }
+
+    fn sentences(observed: &Observed) -> Vec<String> {
+        let plan = OrganizationsPolicies::plan(&desired(), observed);
+        plan.iter()
+            .map(|change| change.to_string().replace("landfall-", ""))
+            .map(|sentence| sentence.replace("aaaaaaaaaaaaaaaa", "A"))
+            .map(|sentence| sentence.replace("bbbbbbbbbbbbbbbb", "B"))
+            .collect()
     }
 
     #[test]
     fn policies_are_attached_where_they_belong_and_nowhere_else() {
-        for (wanted, attached, changes) in [
+        let full: &[&str] = &[FULL_AWS_ACCESS, "aws-guardrails"];
+        for (wanted, ours, others, changes) in [
+            (vec![A], vec![A], full, vec![]),
             (
-                vec!["landfall-a"],
-                vec![FULL_AWS_ACCESS, "landfall-a"],
-                vec![],
+                vec![A],
+                vec![B],
+                full,
+                vec!["attach A (a) to Admin", "detach B (b) from Admin"],
             ),
-            (
-                vec!["landfall-a"],
-                vec![FULL_AWS_ACCESS, "aws-guardrails", "landfall-b"],
-                vec!["attach landfall-a to Admin", "detach landfall-b from Admin"],
-            ),
-            (vec![], vec![FULL_AWS_ACCESS, "other"], vec![]),
-            (
-                vec![],
-                vec![FULL_AWS_ACCESS, "landfall-old"],
-                vec!["detach landfall-old from Admin"],
-            ),
-            (vec![], vec!["landfall-a"], vec![]),
-            (
-                vec![],
-                vec!["landfall-a", "landfall-b"],
-                vec!["detach landfall-a from Admin"],
-            ),
+            (vec![], vec![], full, vec![]),
+            (vec![], vec![A], full, vec!["detach A (a) from Admin"]),
+            (vec![], vec![A], &[], vec![]),
+            (vec![], vec![A, B], &[], vec!["detach A (a) from Admin"]),
         ] {
-            assert_eq!(
-                plan(vec![target(&wanted, &attached)]),
-                changes,
-                "{attached:?}"
-            );
+            let planned = plan(vec![target("Admin", &wanted, &ours, others)], Vec::new());
+            assert_eq!(planned, changes, "{ours:?}");
         }
     }
 
     #[test]
-    fn the_new_is_attached_everywhere_before_the_old_is_detached() {
-        let changes = plan(vec![
-            target(&["landfall-a"], &[FULL_AWS_ACCESS, "landfall-b"]),
-            target(&["landfall-b"], &[FULL_AWS_ACCESS, "landfall-a"]),
-        ]);
+    fn the_new_is_attached_everywhere_before_the_old_is_detached_and_deleted() {
+        let changes = plan(
+            vec![
+                target("Admin", &[A], &["landfall-old"], &[FULL_AWS_ACCESS]),
+                target("Apps", &[B], &[A, "landfall-old"], &[FULL_AWS_ACCESS]),
+            ],
+            vec![old("landfall-old"), old("landfall-unused")],
+        );
         assert_eq!(
             changes,
             [
-                "attach landfall-a to Admin",
-                "attach landfall-b to Admin",
-                "detach landfall-b from Admin",
-                "detach landfall-a from Admin",
+                "attach A (a) to Admin",
+                "attach B (b) to Apps",
+                "detach old from Admin",
+                "detach A (a) from Apps",
+                "detach old from Apps",
+                "delete the policy old",
+                "delete the policy unused",
             ]
         );
     }
 
     #[test]
-    fn where_all_places_are_taken_room_is_made_first() {
-        let attached: Vec<String> = (0..9).map(|n| format!("other-{n}")).collect();
-        let mut attached: Vec<&str> = attached.iter().map(String::as_str).collect();
-        attached.push("landfall-b");
-        assert_eq!(
-            plan(vec![target(&["landfall-a"], &attached)]),
-            ["detach landfall-b from Admin", "attach landfall-a to Admin"]
+    fn what_is_still_attached_is_not_deleted() {
+        let changes = plan(
+            vec![target("Admin", &[], &["landfall-old"], &[])],
+            vec![old("landfall-old")],
         );
+        assert_eq!(changes, Vec::<String>::new());
     }
 
     #[test]
-    fn documents_are_made_and_brought_up_to_date() {
-        let desired = Desired {
-            documents: ["landfall-a", "landfall-b"]
-                .map(|name| (name.to_owned(), "{}".to_owned()))
-                .into(),
-            attachments: Vec::new(),
-        };
-        let old = Found {
-            id: "p-1".to_owned(),
-            arn: String::new(),
-            content: "{ }".to_owned(),
-        };
+    fn documents_are_made_and_restored() {
+        let mut edited = document("b");
+        edited.content = content("s3:Nothing");
         let observed = Observed {
             enabled: false,
-            policies: [("landfall-b".to_owned(), old)].into(),
+            policies: [found(B, edited)].into(),
             targets: Vec::new(),
         };
         assert_eq!(
-            sentences(&desired, &observed),
+            sentences(&observed),
             [
                 "enable service control policies",
-                "create the policy landfall-a",
-                "bring the policy landfall-b up to date",
+                "create the policy A (a)",
+                "restore the policy B (b)",
             ]
         );
     }
 
     #[test]
-    fn what_cannot_fit_is_told_with_figures_before_anything_is_attached() {
-        let attached: Vec<String> = (0..10).map(|n| format!("other-{n}")).collect();
-        let attached: Vec<&str> = attached.iter().map(String::as_str).collect();
-        let full = target(&["landfall-a"], &attached);
-        let error = check_room(&full, true).unwrap_err();
-        assert_eq!(error.kind, CloudErrorKind::Quota);
-        assert!(
-            error.message.contains("has 10") && error.message.contains("makes 11"),
-            "{error}"
-        );
-        assert!(check_room(&target(&["landfall-a"], &attached[1..]), true).is_ok());
-        assert!(check_room(&target(&["landfall-a"], &[]), false).is_ok());
+    fn where_there_is_no_room_nothing_is_planned_and_the_figures_are_told() {
+        let others: Vec<String> = (0..9).map(|n| format!("other-{n}")).collect();
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let of = |ours: &[&str], others: &[&str]| Observed {
+            enabled: true,
+            policies: BTreeMap::new(),
+            targets: vec![target("Admin", &[A], ours, others)],
+        };
+        let desired = desired();
+        let told = of(&[], &others).steps(&desired).unwrap_err().to_string();
+        assert!(told.starts_with("Admin: 9 of 10 attachments"), "{told}");
+        assert!(of(&[], &others[1..]).steps(&desired).is_ok());
+        // What stands already is left standing.
+        assert!(of(&[A], &others).steps(&desired).is_ok());
     }
 }

@@ -1,13 +1,13 @@
 //! The calls about service control policies. Landfall's own are told by their names, which are unique in an organization.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use aws_sdk_organizations::types::{PolicySummary, PolicyType, PolicyTypeStatus};
-use landfall_model::scp::PREFIX;
+use aws_sdk_organizations::types::{PolicySummary, PolicyType, PolicyTypeStatus, Tag};
+use landfall_model::scp::{self, Document};
 use serde::Serialize;
 
 use crate::aws::Aws;
-use crate::error::{CloudError, done_already};
+use crate::error::{CloudError, absent, done_already};
 use crate::organizational_units;
 
 const LIST_ROOTS: &str = "organizations:ListRoots";
@@ -19,7 +19,12 @@ const LIST_FOR_TARGET: &str = "organizations:ListPoliciesForTarget";
 const CREATE: &str = "organizations:CreatePolicy";
 const UPDATE: &str = "organizations:UpdatePolicy";
 pub(crate) const ATTACH: &str = "organizations:AttachPolicy";
-const DETACH: &str = "organizations:DetachPolicy";
+pub(crate) const DETACH: &str = "organizations:DetachPolicy";
+const DELETE: &str = "organizations:DeletePolicy";
+/// AWS asks for it where a policy is made with tags.
+const TAG: &str = "organizations:TagResource";
+
+const NO_SUCH_POLICY: &[&str] = &["PolicyNotFoundException"];
 
 pub(crate) const ACTIONS: &[&str] = &[
     organizational_units::LIST,
@@ -33,6 +38,8 @@ pub(crate) const ACTIONS: &[&str] = &[
     UPDATE,
     ATTACH,
     DETACH,
+    DELETE,
+    TAG,
 ];
 
 /// A policy of Landfall's.
@@ -41,6 +48,7 @@ pub(crate) struct Found {
     pub(crate) id: String,
     pub(crate) arn: String,
     pub(crate) content: String,
+    pub(crate) description: String,
 }
 
 /// A target that a policy is attached to.
@@ -106,14 +114,30 @@ pub(crate) async fn ours(aws: &Aws) -> Result<BTreeMap<String, Found>, CloudErro
             .call(DESCRIBE, || {
                 organizations.describe_policy().policy_id(&id).send()
             })
-            .await?;
+            .await;
+        // It may still be listed when it is gone.
+        let Some(described) = absent(described, NO_SUCH_POLICY)? else {
+            continue;
+        };
         let content = described.policy.and_then(|policy| policy.content);
-        let content = content.unwrap_or_default();
-        policies.insert(name, Found { id, arn, content });
+        let found = Found {
+            id,
+            arn,
+            content: content.unwrap_or_default(),
+            description: summary.description.unwrap_or_default(),
+        };
+        policies.insert(name, found);
     }
     Ok(policies)
 }
 
+fn is_ours(policy: &PolicySummary) -> bool {
+    let name = policy.name.as_deref().unwrap_or_default();
+    let description = policy.description.as_deref().unwrap_or_default();
+    !policy.aws_managed && scp::is_ours(name, description)
+}
+
+/// Landfall's policies as they are listed, by name.
 async fn summaries(aws: &Aws) -> Result<BTreeMap<String, PolicySummary>, CloudError> {
     let organizations = aws.organizations();
     let mut all = BTreeMap::new();
@@ -133,7 +157,7 @@ async fn summaries(aws: &Aws) -> Result<BTreeMap<String, PolicySummary>, CloudEr
             .unwrap_or_default()
             .into_iter()
             .filter_map(|policy| Some((policy.name.clone()?, policy)))
-            .filter(|(name, policy)| name.starts_with(PREFIX) && !policy.aws_managed);
+            .filter(|(_, policy)| is_ours(policy));
         all.extend(ours);
         token = page.next_token;
         if token.is_none() {
@@ -164,7 +188,10 @@ pub(crate) async fn targets(aws: &Aws, policy_id: &str) -> Result<Vec<Attached>,
                     .set_next_token(token.clone())
                     .send()
             })
-            .await?;
+            .await;
+        let Some(page) = absent(page, NO_SUCH_POLICY)? else {
+            return Ok(all);
+        };
         let attached = page.targets.unwrap_or_default().into_iter();
         all.extend(attached.filter_map(|target| {
             let target_id = target.target_id?;
@@ -178,10 +205,13 @@ pub(crate) async fn targets(aws: &Aws, policy_id: &str) -> Result<Vec<Attached>,
     }
 }
 
-/// The names of all policies of a target, Landfall's and others.
-pub(crate) async fn attached(aws: &Aws, target_id: &str) -> Result<BTreeSet<String>, CloudError> {
+/// The names of all policies of a target, and whether they are Landfall's.
+pub(crate) async fn attached(
+    aws: &Aws,
+    target_id: &str,
+) -> Result<BTreeMap<String, bool>, CloudError> {
     let organizations = aws.organizations();
-    let mut names = BTreeSet::new();
+    let mut names = BTreeMap::new();
     let mut token = None;
     loop {
         let page = aws
@@ -195,7 +225,10 @@ pub(crate) async fn attached(aws: &Aws, target_id: &str) -> Result<BTreeSet<Stri
             })
             .await?;
         let policies = page.policies.unwrap_or_default().into_iter();
-        names.extend(policies.filter_map(|policy| policy.name));
+        names.extend(policies.filter_map(|policy| {
+            let ours = is_ours(&policy);
+            Some((policy.name?, ours))
+        }));
         token = page.next_token;
         if token.is_none() {
             return Ok(names);
@@ -203,34 +236,53 @@ pub(crate) async fn attached(aws: &Aws, target_id: &str) -> Result<BTreeSet<Stri
     }
 }
 
-pub(crate) async fn create(aws: &Aws, policy: &str, content: &str) -> Result<(), CloudError> {
+pub(crate) async fn create(aws: &Aws, policy: &str, document: &Document) -> Result<(), CloudError> {
     let organizations = aws.organizations();
+    let tags: Result<Vec<Tag>, _> = document
+        .tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect();
+    let tags = tags.expect("each has a key and a value");
     let created = aws
         .call(CREATE, || {
             organizations
                 .create_policy()
                 .name(policy)
-                .description("Kept by Landfall")
+                .description(&document.description)
                 .r#type(PolicyType::ServiceControlPolicy)
-                .content(content)
+                .content(&document.content)
+                .set_tags(Some(tags.clone()))
                 .send()
         })
         .await;
     done_already(created, &["DuplicatePolicyException"])
 }
 
-pub(crate) async fn update(aws: &Aws, policy: &str, content: &str) -> Result<(), CloudError> {
+pub(crate) async fn update(aws: &Aws, policy: &str, document: &Document) -> Result<(), CloudError> {
     let id = id_of(aws, policy).await?;
     let organizations = aws.organizations();
     aws.call(UPDATE, || {
         organizations
             .update_policy()
             .policy_id(&id)
-            .content(content)
+            .content(&document.content)
+            .description(&document.description)
             .send()
     })
     .await?;
     Ok(())
+}
+
+/// Deletes a policy that is attached nowhere. AWS refuses one that is.
+pub(crate) async fn delete(aws: &Aws, policy_id: &str) -> Result<(), CloudError> {
+    let organizations = aws.organizations();
+    let deleted = aws
+        .call(DELETE, || {
+            organizations.delete_policy().policy_id(policy_id).send()
+        })
+        .await;
+    done_already(deleted, NO_SUCH_POLICY)
 }
 
 pub(crate) async fn attach(aws: &Aws, policy: &str, target_id: &str) -> Result<(), CloudError> {
@@ -248,17 +300,19 @@ pub(crate) async fn attach(aws: &Aws, policy: &str, target_id: &str) -> Result<(
     done_already(attached, &["DuplicatePolicyAttachmentException"])
 }
 
-pub(crate) async fn detach(aws: &Aws, policy: &str, target_id: &str) -> Result<(), CloudError> {
-    let id = id_of(aws, policy).await?;
+pub(crate) async fn detach(aws: &Aws, policy_id: &str, target_id: &str) -> Result<(), CloudError> {
     let organizations = aws.organizations();
     let detached = aws
         .call(DETACH, || {
             organizations
                 .detach_policy()
-                .policy_id(&id)
+                .policy_id(policy_id)
                 .target_id(target_id)
                 .send()
         })
         .await;
-    done_already(detached, &["PolicyNotAttachedException"])
+    done_already(
+        detached,
+        &["PolicyNotAttachedException", "PolicyNotFoundException"],
+    )
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AccountId, Email, OuPath, Region, Revision};
 use crate::plan::PlanRules;
 use crate::rollout::RolloutSettings;
+use crate::scp::ScpSettings;
 
 /// The settings of `landing-zone.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct LandingZone {
     pub log_archive: LogArchive,
     #[serde(default)]
     pub waivers: Waivers,
+    /// What AWS takes of service control policies.
+    #[serde(default)]
+    pub scps: ScpSettings,
     /// Where a new account waits until its baseline is on.
     pub quarantine: OuPath,
     /// Where closed accounts go.
@@ -326,6 +330,16 @@ impl LandingZone {
                 "waivers.longest_days must be at least 1".to_owned(),
             );
         }
+        if self.scps.attached < ScpSettings::LEAST_ATTACHED {
+            return broken(
+                "attached",
+                format!(
+                    "scps.attached is {}; it must be at least {}: FullAWSAccess, one of Landfall's, and one that is kept free for changes",
+                    self.scps.attached,
+                    ScpSettings::LEAST_ATTACHED
+                ),
+            );
+        }
         if self.generated_email("0123456789ab").is_err() {
             return broken(
                 "email_template",
@@ -462,6 +476,7 @@ mod tests {
             ),
             ("\"111111111111\"", "\"11111\"", "twelve digits"),
             ("longest_days = 180", "longest_days = 0", "at least 1"),
+            ("attached = 10", "attached = 2", "at least 3"),
             (
                 "canary = [\"Applications/Sandbox\"]",
                 "canary = [\"Nowhere\"]",

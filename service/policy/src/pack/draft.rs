@@ -122,26 +122,37 @@ impl Draft {
         if self.length() <= room {
             return Some(vec![self.clone()]);
         }
+        let mut parts = Vec::new();
+        for half in self.halves()? {
+            parts.extend(half.split(room)?);
+        }
+        Some(parts)
+    }
+
+    /// The statement in parts of one action and one resource, where it lists them.
+    pub(super) fn parts(self) -> Vec<Draft> {
+        match self.halves() {
+            None => vec![self],
+            Some(halves) => halves.into_iter().flat_map(Draft::parts).collect(),
+        }
+    }
+
+    /// Two statements that say together what this one says. `None` if no list of it can be cut.
+    fn halves(&self) -> Option<[Draft; 2]> {
         let cut = |list: &List| (!list.inverted && list.items.len() > 1).then(|| list.halves());
-        let halves = if let Some((first, second)) = cut(&self.actions) {
+        if let Some((first, second)) = cut(&self.actions) {
             let with = |actions| Draft {
                 actions,
                 ..self.clone()
             };
-            [with(first), with(second)]
-        } else {
-            let (first, second) = cut(self.resources.as_ref()?)?;
-            let with = |resources| Draft {
-                resources: Some(resources),
-                ..self.clone()
-            };
-            [with(first), with(second)]
-        };
-        let mut parts = Vec::new();
-        for half in halves {
-            parts.extend(half.split(room)?);
+            return Some([with(first), with(second)]);
         }
-        Some(parts)
+        let (first, second) = cut(self.resources.as_ref()?)?;
+        let with = |resources| Draft {
+            resources: Some(resources),
+            ..self.clone()
+        };
+        Some([with(first), with(second)])
     }
 }
 
@@ -328,7 +339,7 @@ impl Draft {
         draft
     }
 
-    fn statement(&self) -> Statement {
+    pub(super) fn statement(&self) -> Statement {
         let text = super::FRAME.replace("[]", &format!("[{}]", self.text()));
         let policy =
             crate::Policy::parse(&text).expect("it is put together from statements that parsed");

@@ -15,8 +15,10 @@
 mod bins;
 mod draft;
 mod forecast;
+mod parts;
 
 pub use forecast::{Forecast, Target, forecast};
+pub use parts::{Part, parts};
 
 use std::fmt;
 

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use landfall_model::landing_zone::{LandingZone, SettingsError};
-use landfall_model::scp::{ScpLimits, ScpSet};
+use landfall_model::scp::ScpSet;
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -131,7 +131,7 @@ impl ScpFiles {
             line: None,
             rule: "is not there: it says which policies the root and each OU have".to_owned(),
         })?;
-        ScpSet::parse(attachments, &self.documents, zone, ScpLimits::default())
+        ScpSet::parse(attachments, &self.documents, zone)
     }
 
     /// The file of a document, by the document's name.

@@ -33,26 +33,11 @@ pub(super) struct Document {
 pub(super) fn create(world: &mut World, call: &Call<'_>) -> Answer {
     built(call.required("Type"))?;
     let (name, content) = (call.required("Name"), call.required("Content"));
-    let parsed = parse(content)?;
     let tags = tags::read(call)?;
-    let state = &world.organizations;
-    state.free_policy_name(name)?;
-    if state.policies.len() > MOST_POLICIES {
-        return Err(constraint(
-            "POLICY_NUMBER_LIMIT_EXCEEDED",
-            "You have exceeded the number of policies in an organization.",
-        ));
-    }
-    let document = Document {
-        name: name.to_owned(),
-        description: call.required("Description").to_owned(),
-        content: content.to_owned(),
-        parsed,
-        aws_managed: false,
-    };
     let id = format!("p-{}", world.random_id(8));
     let state = &mut world.organizations;
-    state.policies.insert(id.clone(), document);
+    let description = call.required("Description").to_owned();
+    state.add_policy(id.clone(), name.to_owned(), description, content)?;
     state.set_tags(&id, tags);
     Ok(state.policy_view(&id))
 }
@@ -98,6 +83,33 @@ impl State {
             aws_managed: true,
         };
         self.policies.insert(FULL_ACCESS.to_owned(), document);
+    }
+
+    /// Makes a policy of the organization's own.
+    pub(super) fn add_policy(
+        &mut self,
+        id: String,
+        name: String,
+        description: String,
+        content: &str,
+    ) -> Result<(), AwsError> {
+        let parsed = parse(content)?;
+        self.free_policy_name(&name)?;
+        if self.policies.len() > MOST_POLICIES {
+            return Err(constraint(
+                "POLICY_NUMBER_LIMIT_EXCEEDED",
+                "You have exceeded the number of policies in an organization.",
+            ));
+        }
+        let document = Document {
+            name,
+            description,
+            content: content.to_owned(),
+            parsed,
+            aws_managed: false,
+        };
+        self.policies.insert(id, document);
+        Ok(())
     }
 
     pub(super) fn policy(&self, id: &str) -> Result<&Document, AwsError> {

@@ -17,6 +17,7 @@ use crate::world::World;
 /// | `action` | further members |
 /// | --- | --- |
 /// | `attach_scp`, `detach_scp` | `policy` (id or name), `target` (id) |
+/// | `create_scp` | `policy` (name), `description`, `content` |
 /// | `edit_scp` | `policy` (id or name), `content` |
 /// | `move_account` | `account`, `to` (id of an OU or the root) |
 /// | `suspend_account`, `close_account` | `account`; at once |
@@ -44,6 +45,15 @@ pub fn tamper(world: &mut World, request: &Value, now: Timestamp) -> Result<Valu
             let policy = state.policy_id(text(request, "policy")?)?;
             state
                 .detach(&policy, text(request, "target")?)
+                .map_err(told)?;
+        }
+        "create_scp" => {
+            let named = |member| text(request, member).map(str::to_owned);
+            let (name, description) = (named("policy")?, named("description")?);
+            let id = format!("p-{}", world.random_id(8));
+            let state = &mut world.organizations;
+            state
+                .add_policy(id, name, description, text(request, "content")?)
                 .map_err(told)?;
         }
         "edit_scp" => {

@@ -1,7 +1,13 @@
-//! The service control policies that the landing zone attaches: which documents, and where.
+//! Service control policies: what the files of `scp/` say, where it is to stand, and what AWS gets of it.
+//!
+//! People write one file for each purpose. AWS limits how many policies a target may have and how long they are, so what is
+//! attached is packed from the files (`packed`), and one set of packed policies takes the place of another without a gap
+//! (`changeover`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use landfall_policy::lint::Limits;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,8 +15,12 @@ use serde_json::Value;
 use crate::ids::{OuPath, Revision};
 use crate::landing_zone::{LandingZone, SettingsError};
 
-/// What Landfall's policies are called in AWS: this in front of the file's name. What does not begin so is not ours and
-/// is never touched.
+pub mod changeover;
+mod packed;
+
+pub use packed::{Document, PackedSet, Unpackable, is_ours, sources};
+
+/// What the names of Landfall's policies in AWS begin with.
 pub const PREFIX: &str = "landfall-";
 
 /// Words of documents that the landing zone fills in. Without a colon they are no policy variables of AWS's.
@@ -21,6 +31,42 @@ const LOG_BUCKET: &str = "${log_bucket}";
 /// AWS's own policy, attached to everything as soon as SCPs are on.
 pub const FULL_AWS_ACCESS: &str = "FullAWSAccess";
 
+/// What the landing zone says of service control policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScpSettings {
+    /// Characters that AWS takes in one policy (Organizations quotas: 10,240 since May 2026, 5,120 before).
+    pub characters: usize,
+    /// Policies that AWS takes on one root, OU or account, everybody's together (10 since May 2026, 5 before).
+    pub attached: usize,
+}
+
+impl Default for ScpSettings {
+    fn default() -> Self {
+        let Limits {
+            characters,
+            attached,
+        } = Limits::default();
+        ScpSettings {
+            characters,
+            attached,
+        }
+    }
+}
+
+impl ScpSettings {
+    /// As few attachments as leave room for `FullAWSAccess`, one policy of Landfall's, and the one that is kept free.
+    pub const LEAST_ATTACHED: usize = 3;
+
+    /// The same for packing and forecasts.
+    pub fn limits(self) -> Limits {
+        Limits {
+            characters: self.characters,
+            attached: self.attached,
+        }
+    }
+}
+
 /// Where policies are attached.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,29 +75,22 @@ pub enum ScpTarget {
     Unit(OuPath),
 }
 
+impl fmt::Display for ScpTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ScpTarget::Root => f.write_str("the root"),
+            ScpTarget::Unit(path) => path.fmt(f),
+        }
+    }
+}
+
 /// Documents and attachments, checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ScpSet {
-    /// Minified documents by their name in AWS.
+    /// Minified documents by the names of their files, without ending.
     pub documents: BTreeMap<String, String>,
-    /// The names of the policies of each target.
+    /// The names of the documents of each target.
     pub attachments: BTreeMap<ScpTarget, Vec<String>>,
-}
-
-/// What AWS allows (Organizations quotas, since May 2026).
-#[derive(Clone, Copy, Debug)]
-pub struct ScpLimits {
-    pub characters: usize,
-    pub attached: usize,
-}
-
-impl Default for ScpLimits {
-    fn default() -> Self {
-        ScpLimits {
-            characters: 10_240,
-            attached: 10,
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -70,7 +109,6 @@ impl ScpSet {
         attachments: &(String, String),
         documents: &[(String, String)],
         zone: &LandingZone,
-        limits: ScpLimits,
     ) -> Result<Self, SettingsError> {
         let (attachments_file, attachments) = attachments;
         let broken = |needle: &str, rule: String| {
@@ -94,19 +132,12 @@ impl ScpSet {
             let minified = document.to_string();
             landfall_policy::Policy::parse(&filled_in(text, zone))
                 .map_err(|error| wrong(error.to_string()))?;
-            if minified.chars().count() > limits.characters {
-                return Err(wrong(format!(
-                    "has {} characters without white space; AWS takes {}",
-                    minified.chars().count(),
-                    limits.characters
-                )));
-            }
             let name = file
                 .trim_end_matches(".json")
                 .rsplit('/')
                 .next()
                 .unwrap_or(file);
-            set.documents.insert(format!("{PREFIX}{name}"), minified);
+            set.documents.insert(name.to_owned(), minified);
         }
         let parsed: Attachments = toml::from_str(attachments)
             .map_err(|error| SettingsError::parse(attachments_file, attachments, &error))?;
@@ -125,25 +156,14 @@ impl ScpSet {
                     format!("the landing zone has no organizational unit {path}"),
                 );
             }
-            if names.len() + 1 > limits.attached {
-                return broken(
-                    "",
-                    format!(
-                        "{target:?} gets {} policies and FullAWSAccess; AWS takes {}",
-                        names.len(),
-                        limits.attached
-                    ),
-                );
+            let unknown = |name: &&String| !set.documents.contains_key(*name);
+            if let Some(name) = names.iter().find(unknown) {
+                return broken(name, format!("there is no scp/{name}.json"));
             }
-            let mut ours = Vec::new();
-            for name in names {
-                let full = format!("{PREFIX}{name}");
-                if !set.documents.contains_key(&full) {
-                    return broken(&name, format!("there is no scp/{name}.json"));
-                }
-                ours.push(full);
-            }
-            set.attachments.insert(target, ours);
+            set.attachments.insert(target, names);
+        }
+        if let Err(error) = set.packed(zone.scps) {
+            return broken("", error.to_string());
         }
         Ok(set)
     }
@@ -205,7 +225,7 @@ fn named(text: &str, zone: &LandingZone) -> String {
 mod tests {
     use super::*;
 
-    const ZONE: &str = include_str!("../../../deploy/landing-zone.toml");
+    const ZONE: &str = include_str!("../../../../deploy/landing-zone.toml");
 
     fn parse(zone: &str, document: &str) -> Result<ScpSet, SettingsError> {
         let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
@@ -213,7 +233,6 @@ mod tests {
             &("attachments.toml".to_owned(), "root = [\"one\"]".to_owned()),
             &[("scp/one.json".to_owned(), document.to_owned())],
             &zone,
-            ScpLimits::default(),
         )
     }
 
@@ -229,7 +248,7 @@ mod tests {
     fn the_landing_zone_s_words_are_filled_in() {
         let zone = ZONE.replace("LandfallExecution", "Caretaker");
         let set = parse(&zone, &deny("${execution_role}")).unwrap();
-        let document = &set.documents["landfall-one"];
+        let document = &set.documents["one"];
         assert!(document.contains("role/Caretaker\""), "{document}");
         assert!(
             document.contains(r#"["us-east-1","us-east-2","#),
