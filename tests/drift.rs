@@ -6,16 +6,15 @@ use std::sync::Arc;
 use awsim::faults::{Kind, Plan};
 use jiff::SignedDuration;
 use landfall_model::cell::{Cell, CellStatus};
+use landfall_model::consent::{Consent, Decision, Objection};
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
 use landfall_model::repair::{CONTESTED_AFTER, PEACE};
-use landfall_model::waiver::{Beneficiary, Objection, Waiver, WaiverDecision};
+use landfall_model::waiver::{Beneficiary, Waiver};
 use landfall_server::catalogue::Catalogue;
 use landfall_server::engine::Settings;
 use landfall_server::engine::clock::Clock;
-use landfall_server::store::{
-    Account, AskedRepair, DriftFilter, RepairScope, Store, WaiverDecided,
-};
+use landfall_server::store::{Account, AskedRepair, DriftFilter, RepairScope, Settled, Store};
 use landfall_tests::clock::Forward;
 use landfall_tests::database::{Database, pause};
 use landfall_tests::process::Serve;
@@ -125,7 +124,7 @@ impl Scene {
         asked.expect("the store answers")
     }
 
-    async fn decide(&self, waiver: &Waiver, decision: WaiverDecision, by: &str) -> WaiverDecided {
+    async fn decide(&self, waiver: &Waiver, decision: Decision, by: &str) -> Settled<Waiver> {
         let now = self.clock.now();
         let decided = self
             .store()
@@ -144,12 +143,7 @@ impl Scene {
             control: control.parse().expect("a control"),
             reason: "a test".to_owned(),
             owner_email: "owner@example.com".parse().expect("an e-mail"),
-            requested_by: "alice".to_owned(),
-            requested_at: now,
-            expires_at: now + lasts,
-            approved: None,
-            rejected: None,
-            revoked: None,
+            consent: Consent::asked("alice", now, now + lasts),
         };
         let proposed = self.store().propose_waiver(&waiver).await;
         proposed.expect("the store takes it");
@@ -274,13 +268,11 @@ async fn what_is_accepted_is_left_alone_until_its_time_is_over() {
     let scene = Scene::set(in_two_regions().await).await;
     let waiver = scene.propose(CONTROL, SignedDuration::from_hours(48)).await;
     assert_eq!(
-        scene
-            .decide(&waiver, WaiverDecision::Approve, "alice")
-            .await,
-        WaiverDecided::Refused(Objection::OwnWaiver)
+        scene.decide(&waiver, Decision::Approve, "alice").await,
+        Settled::Refused(Objection::Own)
     );
-    let approved = scene.decide(&waiver, WaiverDecision::Approve, "bob").await;
-    assert!(matches!(approved, WaiverDecided::Done(_)), "{approved:?}");
+    let approved = scene.decide(&waiver, Decision::Approve, "bob").await;
+    assert!(matches!(approved, Settled::Done(_)), "{approved:?}");
     eventually("the cell knows its waiver", async || {
         let cell = scene.cell().await;
         (cell.waiver.map(|of| of.id) == Some(waiver.id)).then_some(())
@@ -301,7 +293,7 @@ async fn what_is_accepted_is_left_alone_until_its_time_is_over() {
     let scene = scene.restart().await;
     let cell = scene.later(SignedDuration::from_hours(47)).await;
     assert_eq!(cell.status(), CellStatus::Waived);
-    assert!(cell.due_at <= waiver.expires_at);
+    assert!(cell.due_at <= waiver.consent.expires_at);
     // Nobody wakes anything: it is due by itself.
     scene.clock.forward(SignedDuration::from_hours(1));
     let cell = scene.in_sync("repaired when the waiver had expired").await;
@@ -313,11 +305,11 @@ async fn what_is_accepted_is_left_alone_until_its_time_is_over() {
 async fn a_revoked_waiver_ends_at_once() {
     let scene = Scene::set(in_two_regions().await).await;
     let waiver = scene.propose(CONTROL, SignedDuration::from_hours(48)).await;
-    scene.decide(&waiver, WaiverDecision::Approve, "bob").await;
+    scene.decide(&waiver, Decision::Approve, "bob").await;
     scene.tamper();
     let cell = scene.later(LOOK_EVERY * 2).await;
     assert_eq!(cell.status(), CellStatus::Waived, "{cell:?}");
-    scene.decide(&waiver, WaiverDecision::Revoke, "alice").await;
+    scene.decide(&waiver, Decision::Revoke, "alice").await;
     let cell = scene.in_sync("repaired after the revocation").await;
     assert_eq!(cell.waiver, None);
     scene.running.stop().await;
@@ -329,7 +321,7 @@ async fn vending_does_not_wait_for_what_is_accepted() {
     // Nobody but Landfall makes one, unlike a detector, which may come with the organization's settings.
     let control = "accessanalyzer.analyzer";
     let waiver = scene.propose(control, SignedDuration::from_hours(48)).await;
-    scene.decide(&waiver, WaiverDecision::Approve, "bob").await;
+    scene.decide(&waiver, Decision::Approve, "bob").await;
     scene.world.sim.shared().faults().plan(Plan {
         service: "access-analyzer".to_owned(),
         operation: Some("CreateAnalyzer".to_owned()),

@@ -11,6 +11,7 @@ mod cells;
 mod creation;
 mod decisions;
 mod events;
+mod exemptions;
 mod leases;
 mod pauses;
 mod plans;

@@ -1,9 +1,10 @@
 //! Waivers: one life in one row, and who is looked at when one begins or ends.
 
 use landfall_model::account::Phase;
-use landfall_model::waiver::{Beneficiary, Objection, Waiver, WaiverDecision, WaiverState, Word};
+use landfall_model::consent::{Consent, ConsentState, Decision, Objection, Word};
+use landfall_model::waiver::{Beneficiary, Waiver};
 use landfall_server::store::{
-    AskedRepair, LeaseState, RepairScope, Results, Store, Unchanged, WaiverDecided, WaiverFilter,
+    AskedRepair, LeaseState, RepairScope, Results, Settled, Store, Unchanged, WaiverFilter,
 };
 use landfall_tests::database::both;
 use uuid::Uuid;
@@ -22,22 +23,17 @@ pub(super) fn waiver(beneficiary: Beneficiary) -> Waiver {
         control: "config.recorder".parse().unwrap(),
         reason: "the vendor's appliance records".to_owned(),
         owner_email: "pay@example.com".parse().unwrap(),
-        requested_by: "alice".to_owned(),
-        requested_at: at(0),
-        expires_at: at(10 * DAY),
-        approved: None,
-        rejected: None,
-        revoked: None,
+        consent: Consent::asked("alice", at(0), at(10 * DAY)),
     }
 }
 
-async fn decided(store: &Store, id: Uuid, decision: WaiverDecision, by: &str) -> Waiver {
+async fn decided(store: &Store, id: Uuid, decision: Decision, by: &str) -> Waiver {
     match store
         .decide_waiver(id, decision, by, "fine", at(5))
         .await
         .unwrap()
     {
-        WaiverDecided::Done(waiver) => waiver,
+        Settled::Done(waiver) => waiver,
         other => panic!("{other:?}"),
     }
 }
@@ -62,21 +58,21 @@ async fn a_waiver_comes_back_as_it_was_put_and_decided() {
                 store.waiver(waiver.id).await.unwrap().as_ref(),
                 Some(&waiver)
             );
-            waiver.approved = Some(Word {
+            waiver.consent.approved = Some(Word {
                 by: "bob".to_owned(),
                 at: at(5),
                 reason: "fine".to_owned(),
             });
-            let approved = decided(store, waiver.id, WaiverDecision::Approve, "bob").await;
+            let approved = decided(store, waiver.id, Decision::Approve, "bob").await;
             assert_eq!(approved, waiver);
             assert_eq!(store.waiver(waiver.id).await.unwrap(), Some(waiver));
         }
         assert_eq!(store.waivers_in_force(at(6)).await.unwrap().len(), 4);
         assert_eq!(store.waivers_in_force(at(10 * DAY)).await.unwrap().len(), 0);
         let nobody = store
-            .decide_waiver(Uuid::now_v7(), WaiverDecision::Approve, "bob", "", at(5))
+            .decide_waiver(Uuid::now_v7(), Decision::Approve, "bob", "", at(5))
             .await;
-        assert_eq!(nobody.unwrap(), WaiverDecided::NotFound);
+        assert_eq!(nobody.unwrap(), Settled::NotFound);
     })
     .await;
 }
@@ -88,9 +84,9 @@ async fn who_proposes_does_not_approve_and_nothing_is_removed() {
         let waiver = waiver(Beneficiary::Organization);
         store.propose_waiver(&waiver).await.unwrap();
         let own = store
-            .decide_waiver(waiver.id, WaiverDecision::Approve, "alice", "", at(5))
+            .decide_waiver(waiver.id, Decision::Approve, "alice", "", at(5))
             .await;
-        assert_eq!(own.unwrap(), WaiverDecided::Refused(Objection::OwnWaiver));
+        assert_eq!(own.unwrap(), Settled::Refused(Objection::Own));
         let forced = db
             .sql(r#"update waiver set approved = '{"by": "alice", "at": "x", "reason": ""}'"#)
             .await
@@ -101,13 +97,13 @@ async fn who_proposes_does_not_approve_and_nothing_is_removed() {
                 .contains("waiver_is_not_approved_by_its_requester"),
             "{forced}"
         );
-        decided(store, waiver.id, WaiverDecision::Approve, "bob").await;
-        decided(store, waiver.id, WaiverDecision::Revoke, "carol").await;
+        decided(store, waiver.id, Decision::Approve, "bob").await;
+        decided(store, waiver.id, Decision::Revoke, "carol").await;
         let late = store
-            .decide_waiver(waiver.id, WaiverDecision::Revoke, "carol", "", at(6))
+            .decide_waiver(waiver.id, Decision::Revoke, "carol", "", at(6))
             .await;
-        let revoked = Objection::WrongState(WaiverState::Revoked);
-        assert_eq!(late.unwrap(), WaiverDecided::Refused(revoked));
+        let revoked = Objection::WrongState(ConsentState::Revoked);
+        assert_eq!(late.unwrap(), Settled::Refused(revoked));
         assert!(db.sql("delete from waiver").await.is_err());
     })
     .await;
@@ -119,21 +115,25 @@ async fn lists_know_the_state_as_the_model_does() {
         let store = &db.store;
         for n in 0..6 {
             let waiver = Waiver {
-                expires_at: at(if n % 2 == 0 { 10 * DAY } else { DAY }),
+                consent: Consent::asked(
+                    "alice",
+                    at(0),
+                    at(if n % 2 == 0 { 10 * DAY } else { DAY }),
+                ),
                 ..waiver(Beneficiary::Organization)
             };
             store.propose_waiver(&waiver).await.unwrap();
             for decision in match n {
-                2 | 3 => vec![WaiverDecision::Approve],
-                4 => vec![WaiverDecision::Reject],
-                5 => vec![WaiverDecision::Approve, WaiverDecision::Revoke],
+                2 | 3 => vec![Decision::Approve],
+                4 => vec![Decision::Reject],
+                5 => vec![Decision::Approve, Decision::Revoke],
                 _ => vec![],
             } {
                 decided(store, waiver.id, decision, "bob").await;
             }
         }
         for now in [at(6), at(2 * DAY), at(20 * DAY)] {
-            let list = async |states: Vec<WaiverState>| {
+            let list = async |states: Vec<ConsentState>| {
                 let filter = WaiverFilter {
                     states,
                     ..WaiverFilter::default()
@@ -142,9 +142,11 @@ async fn lists_know_the_state_as_the_model_does() {
             };
             let all = list(Vec::new()).await;
             assert_eq!(all.len(), 6);
-            for state in WaiverState::ALL {
-                let expected: Vec<&Waiver> =
-                    all.iter().filter(|of| of.state(now) == state).collect();
+            for state in ConsentState::ALL {
+                let expected: Vec<&Waiver> = all
+                    .iter()
+                    .filter(|of| of.consent.state(now) == state)
+                    .collect();
                 let listed = list(vec![state]).await;
                 assert_eq!(listed.iter().collect::<Vec<_>>(), expected, "{state:?}");
             }
@@ -198,7 +200,7 @@ async fn an_approved_waiver_wakes_those_whom_it_concerns() {
                     .due_at
             };
             assert_eq!(due().await, at(9 * DAY), "a proposal changes nothing");
-            decided(store, waiver.id, WaiverDecision::Approve, "bob").await;
+            decided(store, waiver.id, Decision::Approve, "bob").await;
             assert_eq!(due().await == at(5), wakes, "{:?}", waiver.beneficiary);
         }
     })

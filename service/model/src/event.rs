@@ -33,6 +33,13 @@ pub enum EventKind {
     WaiverApproved,
     WaiverRejected,
     WaiverRevoked,
+    ExemptionProposed,
+    ExemptionApproved,
+    ExemptionRejected,
+    ExemptionRevoked,
+    /// A policy spares whoever an exemption names, or does so no more.
+    ExemptionEffective,
+    ExemptionEnded,
     /// A target is to have another revision of a baseline.
     Pinned,
     /// A rollout began, moved on, or ended.
@@ -67,6 +74,12 @@ impl EventKind {
             EventKind::WaiverApproved => "waiver_approved",
             EventKind::WaiverRejected => "waiver_rejected",
             EventKind::WaiverRevoked => "waiver_revoked",
+            EventKind::ExemptionProposed => "exemption_proposed",
+            EventKind::ExemptionApproved => "exemption_approved",
+            EventKind::ExemptionRejected => "exemption_rejected",
+            EventKind::ExemptionRevoked => "exemption_revoked",
+            EventKind::ExemptionEffective => "exemption_effective",
+            EventKind::ExemptionEnded => "exemption_ended",
             EventKind::Pinned => "pinned",
             EventKind::Rollout => "rollout",
             EventKind::MoveAsked => "move_asked",

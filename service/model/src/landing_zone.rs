@@ -330,6 +330,12 @@ impl LandingZone {
                 "waivers.longest_days must be at least 1".to_owned(),
             );
         }
+        if self.scps.longest_exemption_days == 0 {
+            return broken(
+                "longest_exemption_days",
+                "scps.longest_exemption_days must be at least 1".to_owned(),
+            );
+        }
         if self.scps.attached < ScpSettings::LEAST_ATTACHED {
             return broken(
                 "attached",

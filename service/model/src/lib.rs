@@ -12,6 +12,7 @@ pub mod closure;
 pub mod cloud_error;
 pub mod cloud_event;
 pub mod concern;
+pub mod consent;
 pub mod control;
 pub mod creation;
 pub mod event;

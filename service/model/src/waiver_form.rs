@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::consent::check_expiry;
 use crate::control::Scope;
 use crate::ids::{AccountId, ControlId, Email, OuPath, Region};
 use crate::landing_zone::LandingZone;
 use crate::request::FieldError;
-use crate::waiver::{Beneficiary, check_expiry};
+use crate::waiver::Beneficiary;
 
 /// What `POST /api/v1/waivers` takes. Whose deviation it is, is said by one of `account_id`, `organizational_unit` and
 /// `organization`.

@@ -4,7 +4,7 @@
 //! attached is packed from the files (`packed`), and one set of packed policies takes the place of another without a gap
 //! (`changeover`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use landfall_policy::lint::Limits;
@@ -16,8 +16,12 @@ use crate::ids::{OuPath, Revision};
 use crate::landing_zone::{LandingZone, SettingsError};
 
 pub mod changeover;
+mod exemption;
+mod exemption_form;
 mod packed;
 
+pub use exemption::{Exempted, Exemption};
+pub use exemption_form::{ExemptionForm, ExemptionProposal};
 pub use packed::{Document, PackedSet, Unpackable, is_ours, sources};
 
 /// What the names of Landfall's policies in AWS begin with.
@@ -39,6 +43,8 @@ pub struct ScpSettings {
     pub characters: usize,
     /// Policies that AWS takes on one root, OU or account, everybody's together (10 since May 2026, 5 before).
     pub attached: usize,
+    /// After how many days an exemption ends at the latest.
+    pub longest_exemption_days: u16,
 }
 
 impl Default for ScpSettings {
@@ -50,6 +56,7 @@ impl Default for ScpSettings {
         ScpSettings {
             characters,
             attached,
+            longest_exemption_days: 90,
         }
     }
 }
@@ -91,6 +98,10 @@ pub struct ScpSet {
     pub documents: BTreeMap<String, String>,
     /// The names of the documents of each target.
     pub attachments: BTreeMap<ScpTarget, Vec<String>>,
+    /// The names of the documents that people may be exempted from.
+    pub exemptable: BTreeSet<String>,
+    /// Who is exempted now: patterns of ARNs, by where the policy that spares them stands.
+    spared: BTreeMap<ScpTarget, exemption::Spared>,
 }
 
 #[derive(Deserialize)]
@@ -102,11 +113,18 @@ struct Attachments {
     units: BTreeMap<OuPath, Vec<String>>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exemptions {
+    exemptable: Vec<String>,
+}
+
 impl ScpSet {
-    /// Reads `attachments.toml` and the documents, each given as (file name, text), with the landing zone's words filled
-    /// in.
+    /// Reads `attachments.toml`, `exemptions.toml` (without it nobody is exempted from anything) and the documents, each given
+    /// as (file name, text), with the landing zone's words filled in.
     pub fn parse(
         attachments: &(String, String),
+        exemptions: Option<&(String, String)>,
         documents: &[(String, String)],
         zone: &LandingZone,
     ) -> Result<Self, SettingsError> {
@@ -162,6 +180,16 @@ impl ScpSet {
             }
             set.attachments.insert(target, names);
         }
+        if let Some((file, text)) = exemptions {
+            let parsed: Exemptions =
+                toml::from_str(text).map_err(|error| SettingsError::parse(file, text, &error))?;
+            let unknown = |name: &&String| !set.documents.contains_key(*name);
+            if let Some(name) = parsed.exemptable.iter().find(unknown) {
+                let rule = format!("there is no scp/{name}.json");
+                return Err(SettingsError::rule(file, text, name, rule));
+            }
+            set.exemptable = parsed.exemptable.into_iter().collect();
+        }
         if let Err(error) = set.packed(zone.scps) {
             return broken("", error.to_string());
         }
@@ -169,7 +197,10 @@ impl ScpSet {
     }
 
     pub fn revision(&self) -> Revision {
-        let content = format!("{:?}{:?}", self.documents, self.attachments);
+        let content = format!(
+            "{:?}{:?}{:?}",
+            self.documents, self.attachments, self.spared
+        );
         Revision::of(content.as_bytes())
     }
 }
@@ -231,6 +262,7 @@ mod tests {
         let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
         ScpSet::parse(
             &("attachments.toml".to_owned(), "root = [\"one\"]".to_owned()),
+            None,
             &[("scp/one.json".to_owned(), document.to_owned())],
             &zone,
         )

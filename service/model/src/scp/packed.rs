@@ -11,6 +11,7 @@ use landfall_policy::lint::Limits;
 use landfall_policy::pack::{self, PackError, PackedPolicy, Source};
 use serde::{Deserialize, Serialize};
 
+use super::exemption::spare;
 use super::{PREFIX, ScpSet, ScpSettings, ScpTarget};
 use crate::ids::Revision;
 
@@ -88,10 +89,22 @@ impl ScpSet {
     /// The policies of a target, as they are to be packed.
     fn sources(&self, target: &ScpTarget) -> impl Iterator<Item = Source> {
         let names = self.attachments.get(target).into_iter().flatten();
-        names.filter_map(|name| {
-            let policy = Policy::parse(self.documents.get(name)?).ok()?;
-            let name = name.clone();
-            Some(Source { name, policy })
+        let spared = self.spared.get(target);
+        names.filter_map(move |name| {
+            let document = self.documents.get(name)?;
+            let policy = match spared.and_then(|spared| spared.get(name)) {
+                None => Policy::parse(document),
+                Some(principals) => {
+                    let mut document = serde_json::from_str(document).ok()?;
+                    spare(&mut document, principals);
+                    Policy::parse(&document.to_string())
+                }
+            };
+            Some(Source {
+                name: name.clone(),
+                // All were parsed at start, and sparing somebody keeps them well-formed.
+                policy: policy.ok()?,
+            })
         })
     }
 }
@@ -194,6 +207,7 @@ mod tests {
         ScpSet {
             documents: documents.iter().map(document).collect(),
             attachments: attachments.iter().map(attached).collect(),
+            ..ScpSet::default()
         }
     }
 
@@ -269,6 +283,7 @@ mod tests {
         let older = ScpSettings {
             characters: 5_120,
             attached: 5,
+            ..ScpSettings::default()
         };
         let error = set.packed(older).unwrap_err().to_string();
         assert!(

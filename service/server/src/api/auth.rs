@@ -45,9 +45,9 @@ pub enum Action<'a> {
     Repair,
     /// Ask for a deviation to be accepted.
     ProposeWaiver,
-    /// Approve or reject a waiver. Never one's own: `Waiver::may` sees to that.
+    /// Approve or reject a waiver or an exemption. Never one's own: `Consent::may` sees to that.
     DecideWaiver,
-    /// Take a waiver back: one's own, or anybody's for those who may decide.
+    /// Take a waiver or an exemption back: one's own, or anybody's for those who may decide.
     RevokeWaiver {
         requested_by: &'a str,
     },
@@ -69,9 +69,9 @@ impl fmt::Display for Action<'_> {
             Action::ChangeRequest { .. } => "change somebody else's request",
             Action::PauseAccount => "pause or resume accounts",
             Action::Repair => "have drift repaired",
-            Action::ProposeWaiver => "propose waivers",
-            Action::DecideWaiver => "decide on waivers",
-            Action::RevokeWaiver { .. } => "revoke somebody else's waiver",
+            Action::ProposeWaiver => "propose waivers and exemptions",
+            Action::DecideWaiver => "decide on waivers and exemptions",
+            Action::RevokeWaiver { .. } => "revoke somebody else's waiver or exemption",
             Action::RollOut => "decide on rollouts",
             Action::MakePlan => "make plans",
             Action::ApplyPlan => "apply plans",

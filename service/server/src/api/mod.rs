@@ -34,10 +34,12 @@ pub mod assets;
 pub mod auth;
 pub mod baselines;
 pub mod cells;
+pub mod consent;
 pub mod decisions;
 pub mod drift;
 pub mod enrollment;
 pub mod events;
+pub mod exemptions;
 pub mod extract;
 mod idempotency;
 pub mod life;
@@ -111,7 +113,7 @@ impl Api {
         }
     }
 
-    /// With the service control policies that the engine attaches.
+    /// With the service control policies that the engine attaches, and that people may be exempted from.
     pub fn with_scps(self, set: ScpSet, files: ScpFiles) -> Self {
         Api {
             scps: Arc::new((set, files)),
@@ -189,6 +191,7 @@ fn versioned() -> OpenApiRouter<Api> {
         cells::router(),
         drift::router(),
         waivers::router(),
+        exemptions::router(),
         assets::router(),
         organization::router(),
         baselines::router(),

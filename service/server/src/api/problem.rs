@@ -26,6 +26,7 @@ pub enum Kind {
     EmailTaken,
     WrongPhase,
     OwnWaiver,
+    OwnExemption,
     WrongState,
     PlanExpired,
     ApprovalNeeded,
@@ -46,7 +47,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 28] = [
         Kind::MalformedJson,
         Kind::BadParameter,
         Kind::Unauthenticated,
@@ -57,6 +58,7 @@ impl Kind {
         Kind::EmailTaken,
         Kind::WrongPhase,
         Kind::OwnWaiver,
+        Kind::OwnExemption,
         Kind::WrongState,
         Kind::PlanExpired,
         Kind::ApprovalNeeded,
@@ -117,6 +119,11 @@ impl Kind {
                 "/problems/own-waiver",
                 S::FORBIDDEN,
                 "Nobody approves their own waiver",
+            ),
+            Kind::OwnExemption => (
+                "/problems/own-exemption",
+                S::FORBIDDEN,
+                "Nobody approves their own exemption",
             ),
             Kind::WrongState => (
                 "/problems/wrong-state",

@@ -3,9 +3,9 @@
 use crate::store::Role;
 use landfall_model::account::Phase;
 use landfall_model::cell::CellStatus;
+use landfall_model::consent::ConsentState;
 use landfall_model::plan::{PlanState, TargetStage};
 use landfall_model::rollout::RolloutState;
-use landfall_model::waiver::WaiverState;
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Type};
 
@@ -28,9 +28,9 @@ pub(super) fn cell_status() -> RefOr<Schema> {
     words(CellStatus::NAMES)
 }
 
-/// Where a waiver is in its life.
-pub(super) fn waiver_state() -> RefOr<Schema> {
-    words(WaiverState::ALL.map(WaiverState::name))
+/// Where a waiver or an exemption is in its life.
+pub(super) fn consent_state() -> RefOr<Schema> {
+    words(ConsentState::ALL.map(ConsentState::name))
 }
 
 /// What a plan as a whole is.

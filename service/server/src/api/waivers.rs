@@ -5,10 +5,9 @@ use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use landfall_controls::registry;
+use landfall_model::consent::{Consent, ConsentState, Decision};
 use landfall_model::request::FieldError;
-use landfall_model::waiver::{
-    Beneficiary, Objection, Waiver as Stored, WaiverDecision, WaiverState, Word,
-};
+use landfall_model::waiver::{Beneficiary, Waiver as Stored};
 use landfall_model::waiver_form::WaiverForm;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -17,12 +16,13 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
+use super::consent::{self, Word};
 use super::decisions::Reason;
 use super::extract::{Json, OptionalJson, Path, Query};
 use super::page::{self, Page};
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::{Api, schema};
-use crate::store::{WaiverDecided, WaiverFilter};
+use crate::store::WaiverFilter;
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -38,8 +38,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 pub struct Waiver {
     pub id: Uuid,
     /// Where it is in its life.
-    #[schema(schema_with = schema::waiver_state)]
-    pub state: WaiverState,
+    #[schema(schema_with = schema::consent_state)]
+    pub state: ConsentState,
     /// The account whose deviation it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
@@ -65,36 +65,17 @@ pub struct Waiver {
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub approved: Option<WaiverWord>,
+    pub approved: Option<Word>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rejected: Option<WaiverWord>,
+    pub rejected: Option<Word>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub revoked: Option<WaiverWord>,
-}
-
-/// What somebody said about a waiver, and when.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct WaiverWord {
-    pub by: String,
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
-    /// Empty where none was given.
-    pub reason: String,
-}
-
-impl From<Word> for WaiverWord {
-    fn from(word: Word) -> Self {
-        WaiverWord {
-            by: word.by,
-            at: word.at,
-            reason: word.reason,
-        }
-    }
+    pub revoked: Option<Word>,
 }
 
 impl Waiver {
     fn of(waiver: Stored, now: Timestamp) -> Self {
-        let state = waiver.state(now);
+        let state = waiver.consent.state(now);
+        let consent = waiver.consent;
         let and_below = matches!(waiver.beneficiary, Beneficiary::Subtree(_));
         let organization = waiver.beneficiary == Beneficiary::Organization;
         let (account_id, organizational_unit) = match waiver.beneficiary {
@@ -113,12 +94,12 @@ impl Waiver {
             control: waiver.control.into(),
             reason: waiver.reason,
             owner_email: waiver.owner_email.into(),
-            requested_by: waiver.requested_by,
-            requested_at: waiver.requested_at,
-            expires_at: waiver.expires_at,
-            approved: waiver.approved.map(WaiverWord::from),
-            rejected: waiver.rejected.map(WaiverWord::from),
-            revoked: waiver.revoked.map(WaiverWord::from),
+            requested_by: consent.requested_by,
+            requested_at: consent.requested_at,
+            expires_at: consent.expires_at,
+            approved: consent.approved.map(Word::from),
+            rejected: consent.rejected.map(Word::from),
+            revoked: consent.revoked.map(Word::from),
         }
     }
 }
@@ -164,16 +145,8 @@ async fn list(
     Query(query): Query<WaiverQuery>,
 ) -> Result<Reply<Page<Waiver>>, Problem> {
     authorize(&principal, Action::Read)?;
-    let states = match query.state.as_deref() {
-        Some(name) => vec![WaiverState::from_name(name).ok_or_else(|| {
-            let names = WaiverState::ALL.map(WaiverState::name).join(", ");
-            Problem::bad_parameter("state", format!("is one of {names}"))
-        })?],
-        None if query.ended => Vec::new(),
-        None => vec![WaiverState::Proposed, WaiverState::InForce],
-    };
     let filter = WaiverFilter {
-        states,
+        states: consent::states(query.state.as_deref(), query.ended)?,
         account_id: page::parse("account_id", query.account_id.as_deref())?,
         organizational_unit: page::parse(
             "organizational_unit",
@@ -275,12 +248,7 @@ async fn propose(
         control: proposal.control,
         reason: proposal.reason,
         owner_email: proposal.owner_email,
-        requested_by: principal.name,
-        requested_at: now,
-        expires_at: proposal.expires_at,
-        approved: None,
-        rejected: None,
-        revoked: None,
+        consent: Consent::asked(principal.name, now, proposal.expires_at),
     };
     api.store.propose_waiver(&waiver).await?;
     Ok((StatusCode::CREATED, Reply(Waiver::of(waiver, now))))
@@ -333,7 +301,7 @@ async fn approve(
 ) -> Result<Reply<Waiver>, Problem> {
     authorize(&principal, Action::DecideWaiver)?;
     let reason = reason.checked()?;
-    decide(&api, id, WaiverDecision::Approve, &principal, &reason).await
+    decide(&api, id, Decision::Approve, &principal, &reason).await
 }
 
 /// Turn a waiver down
@@ -358,7 +326,7 @@ async fn reject(
 ) -> Result<Reply<Waiver>, Problem> {
     authorize(&principal, Action::DecideWaiver)?;
     let reason = reason.needed()?;
-    decide(&api, id, WaiverDecision::Reject, &principal, &reason).await
+    decide(&api, id, Decision::Reject, &principal, &reason).await
 }
 
 /// Take a waiver back before it ends
@@ -384,16 +352,16 @@ async fn revoke(
     OptionalJson(reason): OptionalJson<Reason>,
 ) -> Result<Reply<Waiver>, Problem> {
     let waiver = api.waiver(id).await?;
-    let requested_by = &waiver.requested_by;
+    let requested_by = &waiver.consent.requested_by;
     authorize(&principal, Action::RevokeWaiver { requested_by })?;
     let reason = reason.checked()?;
-    decide(&api, id, WaiverDecision::Revoke, &principal, &reason).await
+    decide(&api, id, Decision::Revoke, &principal, &reason).await
 }
 
 async fn decide(
     api: &Api,
     id: Uuid,
-    decision: WaiverDecision,
+    decision: Decision,
     principal: &Principal,
     reason: &str,
 ) -> Result<Reply<Waiver>, Problem> {
@@ -402,37 +370,14 @@ async fn decide(
         .store
         .decide_waiver(id, decision, &principal.name, reason, now)
         .await?;
-    match decided {
-        WaiverDecided::Done(waiver) => Ok(Reply(Waiver::of(waiver, now))),
-        WaiverDecided::NotFound => Err(no_waiver(id)),
-        WaiverDecided::Refused(Objection::OwnWaiver) => Err(Problem::new(
-            Kind::OwnWaiver,
-            "You proposed this waiver: somebody else has to approve it.",
-        )),
-        WaiverDecided::Refused(Objection::WrongState(state)) => {
-            let possible = match decision {
-                WaiverDecision::Approve | WaiverDecision::Reject => {
-                    "only a proposed one can be decided on"
-                }
-                WaiverDecision::Revoke => "only a proposed one or one in force can be revoked",
-            };
-            Err(Problem::new(
-                Kind::WrongState,
-                format!(
-                    "The waiver is {}; {possible}.",
-                    state.name().replace('_', " ")
-                ),
-            ))
-        }
-    }
+    let about = ("waiver", Kind::OwnWaiver, id);
+    let waiver = consent::settled(decided, decision, about)?;
+    Ok(Reply(Waiver::of(waiver, now)))
 }
 
 impl Api {
     async fn waiver(&self, id: Uuid) -> Result<Stored, Problem> {
-        self.store.waiver(id).await?.ok_or_else(|| no_waiver(id))
+        let waiver = self.store.waiver(id).await?;
+        waiver.ok_or_else(|| Problem::not_found(format_args!("waiver {id}")))
     }
-}
-
-fn no_waiver(id: Uuid) -> Problem {
-    Problem::not_found(format_args!("waiver {id}"))
 }

@@ -12,6 +12,7 @@ mod baselines;
 mod client;
 mod doctor;
 mod drift;
+mod exemptions;
 mod history;
 mod out;
 mod plan_text;
@@ -50,6 +51,8 @@ pub enum Command {
     Waiver(waivers::WaiverCommand),
     /// Check service control policies before anybody attaches them.
     Scp(scp::ScpCommand),
+    /// Exemptions from service control policies: propose, approve, revoke them.
+    Exemption(exemptions::ExemptionCommand),
     /// Look at baselines: what accounts must have, and where each value comes from.
     Baseline(baselines::BaselineCommand),
     /// Follow how a new baseline reaches accounts; pause, resume and roll it back.
@@ -76,6 +79,7 @@ pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Drift(command) => drift::run(command).await,
         Command::Waiver(command) => waivers::run(command).await,
         Command::Scp(command) => scp::run(command).await,
+        Command::Exemption(command) => exemptions::run(command).await,
         Command::Baseline(command) => baselines::run(command).await,
         Command::Rollout(command) => rollouts::run(command).await,
         Command::Plan(command) => plans::plan(command).await,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::client::{Client, path, query};
 use super::out;
+use crate::api::consent::Word;
 use crate::api::waivers::Waiver;
 use crate::config::ClientSettings;
 use crate::engine::clock::{Clock, SystemClock};
@@ -101,19 +102,19 @@ struct Propose {
 }
 
 #[derive(Debug, Args)]
-struct Decide {
-    id: Uuid,
+pub(super) struct Decide {
+    pub(super) id: Uuid,
     /// Why, for the history.
     #[arg(long, default_value = "")]
-    reason: String,
+    pub(super) reason: String,
 }
 
 #[derive(Debug, Args)]
-struct Reject {
-    id: Uuid,
+pub(super) struct Reject {
+    pub(super) id: Uuid,
     /// Why: who proposed it reads it.
     #[arg(long)]
-    reason: String,
+    pub(super) reason: String,
 }
 
 pub(super) async fn run(command: WaiverCommand) -> anyhow::Result<ExitCode> {
@@ -225,16 +226,22 @@ fn show(client: &Client, waiver: Waiver) -> std::io::Result<()> {
             format!("{:.0} by {}", waiver.requested_at, waiver.requested_by),
         ),
     ];
-    for (name, word) in [
+    fields.extend(words([
         ("approved", waiver.approved),
         ("rejected", waiver.rejected),
         ("revoked", waiver.revoked),
-    ] {
-        if let Some(word) = word {
-            let said = format!("{:.0} by {} {}", word.at, word.by, word.reason);
-            fields.push((name, said.trim_end().to_owned()));
-        }
-    }
+    ]));
     fields.push(("ends", format!("{:.0}", waiver.expires_at)));
     out::fields(&fields)
+}
+
+/// What was decided, as fields.
+pub(super) fn words(
+    words: [(&'static str, Option<Word>); 3],
+) -> impl Iterator<Item = (&'static str, String)> {
+    words.into_iter().filter_map(|(name, word)| {
+        let word = word?;
+        let said = format!("{:.0} by {} {}", word.at, word.by, word.reason);
+        Some((name, said.trim_end().to_owned()))
+    })
 }

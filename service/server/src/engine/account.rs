@@ -219,6 +219,7 @@ impl Engine {
                 let sentence = sentence_of_phase(Phase::Closed, account);
                 let entered = event(EventKind::PhaseEntered, sentence);
                 held(self.store.close_account(lease, &entered, now).await?)?;
+                self.wake_for_exemptions(account).await?;
                 Ok(Taken::GoOn)
             }
             Step::Enter(phase) => {
@@ -299,6 +300,7 @@ impl Engine {
                 )
                 .await?;
                 self.note(lease, format!("moved to {to}")).await?;
+                self.wake_for_exemptions(account).await?;
                 Ok(Taken::GoOn)
             }
             Step::Fail(failure) => {

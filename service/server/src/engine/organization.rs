@@ -6,12 +6,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use landfall_controls::vending;
 use landfall_model::baseline;
 use landfall_model::ids::{AccountId, Email, TargetId};
 use landfall_model::landing_zone::FoundationAccount;
 use landfall_model::place::{Organization, Place};
 use landfall_model::request::AccountRequest;
+use landfall_model::scp::ScpSet;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
@@ -44,20 +46,27 @@ impl Engine {
             .into_iter()
             .flatten()
             .any(|account| self.is_young(account));
-        let work = self.organization_work(lease, young).await?;
+        let exemptions = self.exemptions().await?;
+        self.end_exemptions(lease, &exemptions).await?;
+        let work = self
+            .organization_work(lease, young, exemptions.scps.clone())
+            .await?;
         let pass = self.reconcile_cells(&work, shutdown).await?;
+        self.tell_exemptions(lease, &exemptions).await?;
+        let next_due = [rollout_due, exemptions.first_end()].into_iter().flatten();
         let complete = log_archive.is_some() && security.is_some();
         Ok(Pass {
-            due_at: rollout_due.map_or(pass.due_at, |at| at.min(pass.due_at)),
+            due_at: next_due.fold(pass.due_at, Timestamp::min),
             completed: complete && pass.all_settled,
         })
     }
 
-    /// What a pass over the organization's cells works on.
+    /// What a pass over the organization's cells works on, with the policies as they are to stand now.
     pub(super) async fn organization_work<'a>(
         &'a self,
         lease: &'a Lease,
         young: bool,
+        scps: Arc<ScpSet>,
     ) -> Result<Work<'a>, PassError> {
         let found = self.found().await?;
         Ok(Work {
@@ -71,7 +80,7 @@ impl Engine {
             vending: false,
             place: Place {
                 landing_zone: self.landing_zone.clone(),
-                scps: self.scps.clone(),
+                scps,
                 organization: self.organization().await?,
                 account: found.management_account.clone(),
                 account_name: None,

@@ -119,7 +119,8 @@ impl Engine {
                     let account = self.store.account_by_purpose(purpose).await?;
                     young |= account.is_some_and(|account| self.is_young(&account));
                 }
-                Ok(Some(self.organization_work(lease, young).await?))
+                let scps = self.exemptions().await?.scps;
+                Ok(Some(self.organization_work(lease, young, scps).await?))
             }
             TargetId::Account(id) => match self.store.account(id).await? {
                 Some(account) if account.phase.has_cells() => {

@@ -28,7 +28,7 @@ impl Engine {
         for (key, slot) in &mut board.slots {
             let covering = waiver::covering(&waivers, &holder, key, now).map(|waiver| CellWaiver {
                 id: waiver.id,
-                until: waiver.expires_at,
+                until: waiver.consent.expires_at,
             });
             if slot.cell.waiver != covering {
                 slot.cell.waiver = covering;

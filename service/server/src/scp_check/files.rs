@@ -12,12 +12,14 @@ use rust_embed::RustEmbed;
 #[folder = "../../scp"]
 #[include = "*.json"]
 #[include = "attachments.toml"]
+#[include = "exemptions.toml"]
 #[include = "decisions/*.toml"]
 struct Embedded;
 
 /// Where the embedded files are shown to stand.
 const FOLDER: &str = "scp/";
 const ATTACHMENTS: &str = "attachments.toml";
+const EXEMPTIONS: &str = "exemptions.toml";
 const TABLES: &str = "decisions";
 
 /// A file's name, as it is shown, and its text.
@@ -28,6 +30,8 @@ pub type NamedText = (String, String);
 pub struct ScpFiles {
     /// `attachments.toml`
     pub attachments: Option<NamedText>,
+    /// `exemptions.toml`
+    pub exemptions: Option<NamedText>,
     /// `NAME.json`
     pub documents: Vec<NamedText>,
     /// `decisions/NAME.toml`
@@ -37,7 +41,7 @@ pub struct ScpFiles {
 /// A file that has no place in a catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "is no file of a catalogue of policies: it has NAME.json, attachments.toml and decisions/NAME.toml"
+    "is no file of a catalogue of policies: it has NAME.json, attachments.toml, exemptions.toml and decisions/NAME.toml"
 )]
 pub struct NoSuchFile;
 
@@ -116,6 +120,7 @@ impl ScpFiles {
             Kind::Document => self.documents.push((shown, text)),
             Kind::Table => self.tables.push((shown, text)),
             Kind::Attachments => self.attachments = Some((shown, text)),
+            Kind::Exemptions => self.exemptions = Some((shown, text)),
         }
         Ok(())
     }
@@ -131,7 +136,7 @@ impl ScpFiles {
             line: None,
             rule: "is not there: it says which policies the root and each OU have".to_owned(),
         })?;
-        ScpSet::parse(attachments, &self.documents, zone)
+        ScpSet::parse(attachments, self.exemptions.as_ref(), &self.documents, zone)
     }
 
     /// The file of a document, by the document's name.
@@ -156,6 +161,7 @@ enum Kind {
     Document,
     Table,
     Attachments,
+    Exemptions,
 }
 
 impl Kind {
@@ -166,6 +172,7 @@ impl Kind {
         };
         match name.split_once('/') {
             None if name == ATTACHMENTS => Some(Kind::Attachments),
+            None if name == EXEMPTIONS => Some(Kind::Exemptions),
             None if stem(name, ".json") => Some(Kind::Document),
             Some((TABLES, table)) if stem(table, ".toml") => Some(Kind::Table),
             _ => None,

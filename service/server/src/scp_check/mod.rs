@@ -17,8 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_model::ids::{AccountId, OuPath};
 use landfall_model::landing_zone::{LandingZone, SettingsError};
-use landfall_model::scp::{ScpLimits, ScpSet};
-use landfall_policy::lint::Limits;
+use landfall_model::scp::ScpSet;
 use landfall_policy::replay::{GROUPS, Organization, Replay};
 
 mod decisions;
@@ -102,7 +101,7 @@ impl<'a> Check<'a> {
 
     /// Judges everything. `recorded`: the calls that were taken, and what could not be read of them.
     pub fn report(&self, recorded: Option<(Replay<'_>, Vec<String>)>) -> ScpReport {
-        let limits = limits();
+        let limits = self.zone.scps.limits();
         let mut findings = lint::documents(self.files, self.zone, limits);
         let (decisions, of_tables) = decisions::decisions(self.files, self.zone);
         findings.extend(of_tables);
@@ -181,18 +180,6 @@ impl<'a> Check<'a> {
     }
 }
 
-/// What AWS takes.
-fn limits() -> Limits {
-    let ScpLimits {
-        characters,
-        attached,
-    } = ScpLimits::default();
-    Limits {
-        characters,
-        attached,
-    }
-}
-
 /// What bars attaching, in a sentence each.
 fn bars(report: &ScpReport) -> Vec<String> {
     let mut bars = Vec::new();
@@ -239,7 +226,7 @@ fn bars(report: &ScpReport) -> Vec<String> {
 pub fn gate(files: &ScpFiles, set: &ScpSet, zone: &LandingZone) -> Result<(), SettingsError> {
     let after = Policies::of(set);
     let known = Known::default();
-    let full = sizes::sizes(&after, zone, &known.others, limits());
+    let full = sizes::sizes(&after, zone, &known.others, zone.scps.limits());
     let full = full
         .into_iter()
         .find_map(|size| Some((size.problem?, size.target)));

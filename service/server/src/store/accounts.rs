@@ -13,6 +13,7 @@ use landfall_model::creation::Creation;
 use landfall_model::ids::{AccountId, Email, OuPath, TargetId};
 use landfall_model::request::AccountRequest;
 
+use super::db::Tx;
 use super::error::StoreError;
 use super::events::{self, NewEvent};
 use super::lease::{self, Lease, LeaseState};
@@ -321,5 +322,26 @@ pub(super) fn vanished(id: Uuid) -> StoreError {
         key: id.to_string(),
         column: "id".to_owned(),
         reason: "the row is missing".to_owned(),
+    }
+}
+
+/// The target of the account with this number; the organization where nobody knows the account.
+pub(super) async fn target_of(tx: &mut Tx, account: &AccountId) -> Result<TargetId, StoreError> {
+    let ids = query("select id from account where account_id = $1").bind(account.as_str());
+    Ok(match tx.rows(ids).await?.first() {
+        Some(row) => row.read::<Id>()?.0,
+        None => TargetId::Organization,
+    })
+}
+
+/// A target's id alone.
+struct Id(TargetId);
+
+impl Stored for Id {
+    const TABLE: &'static str = "account";
+    const KEY: &'static str = "id";
+
+    fn read(row: &Row) -> Result<Self, BadColumn> {
+        Ok(Id(row.name("id")?))
     }
 }

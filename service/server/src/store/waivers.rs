@@ -4,41 +4,30 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use landfall_model::consent::{Consent, ConsentState, Decision, Word};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, ControlId, OuPath, Region, TargetId};
-use landfall_model::waiver::{Beneficiary, Objection, Waiver, WaiverDecision, WaiverState, Word};
+use landfall_model::waiver::{Beneficiary, Waiver};
 
+use super::consent::{self, Consented, Settled};
 use super::db::Tx;
 use super::error::StoreError;
 use super::events::{self, NewEvent};
 use super::lease;
-use super::sql::{BadColumn, Builder, Row, Stored, Value, query};
-use super::{Page, Store, Tell};
+use super::sql::{BadColumn, Builder, Row, Stored, query};
+use super::{Page, Store, Tell, accounts};
 
 /// Which waivers a list shows; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WaiverFilter {
     /// Only in one of these states; all of them when it is empty.
-    pub states: Vec<WaiverState>,
+    pub states: Vec<ConsentState>,
     /// Only those that name this account.
     pub account_id: Option<AccountId>,
     /// Only those that name this OU.
     pub organizational_unit: Option<OuPath>,
     pub region: Option<Region>,
     pub control: Option<ControlId>,
-}
-
-/// What became of a decision about a waiver.
-#[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once in a call and taken apart at once; `Done` is the usual case"
-)]
-pub enum WaiverDecided {
-    /// It stands; the waiver as it is now.
-    Done(Waiver),
-    Refused(Objection),
-    NotFound,
 }
 
 const SELECT: &str =
@@ -64,13 +53,16 @@ impl Stored for Waiver {
             control: row.name("control")?,
             reason: row.text("reason")?,
             owner_email: row.name("owner_email")?,
-            requested_by: row.text("requested_by")?,
-            requested_at: row.time("requested_at")?,
-            expires_at: row.time("expires_at")?,
-            approved: row.maybe_json("approved")?,
-            rejected: row.maybe_json("rejected")?,
-            revoked: row.maybe_json("revoked")?,
+            consent: consent::read(row)?,
         })
+    }
+}
+
+impl Consented for Waiver {
+    const SELECT: &'static str = SELECT;
+
+    fn consent(&mut self) -> &mut Consent {
+        &mut self.consent
     }
 }
 
@@ -91,14 +83,14 @@ impl Store {
             .bind(waiver.control.as_str())
             .bind(waiver.reason.as_str())
             .bind(waiver.owner_email.as_str())
-            .bind(waiver.requested_by.as_str())
-            .bind(waiver.requested_at)
-            .bind(waiver.expires_at);
+            .bind(waiver.consent.requested_by.as_str())
+            .bind(waiver.consent.requested_at)
+            .bind(waiver.consent.expires_at);
         let mut tx = self.db().begin().await?;
         tx.execute(insert).await?;
         let said = Word {
-            by: waiver.requested_by.clone(),
-            at: waiver.requested_at,
+            by: waiver.consent.requested_by.clone(),
+            at: waiver.consent.requested_at,
             reason: waiver.reason.clone(),
         };
         let told = tell(
@@ -111,64 +103,39 @@ impl Store {
         self.commit(tx, &[Tell::Events(told)]).await
     }
 
-    /// Decides about a waiver, when `Waiver::may` allows it. An approved or revoked one concerns its targets at once.
+    /// Decides about a waiver, when `Consent::may` allows it. An approved or revoked one concerns its targets at once.
     pub async fn decide_waiver(
         &self,
         id: Uuid,
-        decision: WaiverDecision,
+        decision: Decision,
         by: &str,
         reason: &str,
         now: Timestamp,
-    ) -> Result<WaiverDecided, StoreError> {
+    ) -> Result<Settled<Waiver>, StoreError> {
         let mut tx = self.db().begin().await?;
-        let mut one = Builder::new(SELECT);
-        one.push(" where id = ")
-            .value(id)
-            .push(tx.dialect().for_update);
-        let Some(mut waiver) = tx.one::<Waiver>(one.query()).await? else {
-            tx.rollback().await?;
-            return Ok(WaiverDecided::NotFound);
-        };
-        if let Err(objection) = waiver.may(decision, by, now) {
-            tx.rollback().await?;
-            return Ok(WaiverDecided::Refused(objection));
-        }
-        let was_in_force = waiver.state(now) == WaiverState::InForce;
-        let word = Word {
-            by: by.to_owned(),
-            at: now,
-            reason: reason.to_owned(),
-        };
-        let (update, kind) = match decision {
-            WaiverDecision::Approve => {
-                waiver.approved = Some(word.clone());
-                (
-                    query("update waiver set approved = $1 where id = $2"),
-                    (EventKind::WaiverApproved, "approved"),
-                )
+        let decided = consent::decide::<Waiver>(&mut tx, id, decision, by, reason, now).await?;
+        let (waiver, changed, word) = match decided {
+            Settled::Done(done) => done,
+            Settled::Refused(objection) => {
+                tx.rollback().await?;
+                return Ok(Settled::Refused(objection));
             }
-            WaiverDecision::Reject => {
-                waiver.rejected = Some(word.clone());
-                (
-                    query("update waiver set rejected = $1 where id = $2"),
-                    (EventKind::WaiverRejected, "rejected"),
-                )
-            }
-            WaiverDecision::Revoke => {
-                waiver.revoked = Some(word.clone());
-                (
-                    query("update waiver set revoked = $1 where id = $2"),
-                    (EventKind::WaiverRevoked, "revoked"),
-                )
+            Settled::NotFound => {
+                tx.rollback().await?;
+                return Ok(Settled::NotFound);
             }
         };
-        tx.execute(update.bind(Value::json(&word)).bind(id)).await?;
-        if was_in_force != (waiver.state(now) == WaiverState::InForce) {
+        let kind = match decision {
+            Decision::Approve => EventKind::WaiverApproved,
+            Decision::Reject => EventKind::WaiverRejected,
+            Decision::Revoke => EventKind::WaiverRevoked,
+        };
+        if changed {
             wake_concerned(&mut tx, &waiver.beneficiary, now).await?;
         }
-        let told = tell(&mut tx, &waiver, kind, &word).await?;
+        let told = tell(&mut tx, &waiver, (kind, decision.past()), &word).await?;
         self.commit(tx, &[Tell::Due, Tell::Events(told)]).await?;
-        Ok(WaiverDecided::Done(waiver))
+        Ok(Settled::Done(waiver))
     }
 
     pub async fn waiver(&self, id: Uuid) -> Result<Option<Waiver>, StoreError> {
@@ -181,7 +148,7 @@ impl Store {
     pub async fn waivers_in_force(&self, now: Timestamp) -> Result<Vec<Waiver>, StoreError> {
         let mut list = Builder::new(SELECT);
         list.push(" where ");
-        in_state(&mut list, WaiverState::InForce, now);
+        consent::in_state(&mut list, ConsentState::InForce, now);
         self.db().all(list.query()).await
     }
 
@@ -195,14 +162,7 @@ impl Store {
     ) -> Result<Page<Waiver>, StoreError> {
         let mut list = Builder::new(SELECT);
         list.push(" where 1 = 1");
-        if !filter.states.is_empty() {
-            list.push(" and (1 = 0");
-            for state in &filter.states {
-                list.push(" or ");
-                in_state(&mut list, *state, now);
-            }
-            list.push(")");
-        }
+        consent::in_states(&mut list, &filter.states, now);
         if let Some(account) = &filter.account_id {
             list.push(" and account_id = ").value(account.as_str());
         }
@@ -226,23 +186,6 @@ impl Store {
             waiver.id.to_string()
         }))
     }
-}
-
-/// `Waiver::state` as a condition: a test compares the two.
-fn in_state(list: &mut Builder, state: WaiverState, now: Timestamp) {
-    match state {
-        WaiverState::Rejected => list.push("rejected is not null"),
-        WaiverState::Revoked => list.push("rejected is null and revoked is not null"),
-        WaiverState::Expired => list
-            .push("rejected is null and revoked is null and expires_at <= ")
-            .value(now),
-        WaiverState::InForce => list
-            .push("rejected is null and revoked is null and approved is not null and expires_at > ")
-            .value(now),
-        WaiverState::Proposed => list
-            .push("rejected is null and revoked is null and approved is null and expires_at > ")
-            .value(now),
-    };
 }
 
 fn columns(beneficiary: &Beneficiary) -> (&'static str, Option<&str>, Option<&str>) {
@@ -294,13 +237,7 @@ async fn tell(
     said: &Word,
 ) -> Result<TargetId, StoreError> {
     let target = match &waiver.beneficiary {
-        Beneficiary::Account(account) => {
-            let ids = query("select id from account where account_id = $1").bind(account.as_str());
-            match tx.rows(ids).await?.first() {
-                Some(row) => row.read::<Id>()?.0,
-                None => TargetId::Organization,
-            }
-        }
+        Beneficiary::Account(account) => accounts::target_of(tx, account).await?,
         Beneficiary::Organization | Beneficiary::Unit(_) | Beneficiary::Subtree(_) => {
             TargetId::Organization
         }
@@ -320,22 +257,10 @@ async fn tell(
         let event = NewEvent {
             region: waiver.region.clone(),
             control: Some(waiver.control.clone()),
-            detail: serde_json::json!({ "waiver": waiver.id, "expires_at": waiver.expires_at }),
+            detail: serde_json::json!({ "waiver": waiver.id, "expires_at": waiver.consent.expires_at }),
             ..NewEvent::by(&said.by, target, kind, sentence)
         };
         events::append(tx, std::slice::from_ref(&event), said.at).await?;
     }
     Ok(target)
-}
-
-/// A target's id alone.
-struct Id(TargetId);
-
-impl Stored for Id {
-    const TABLE: &'static str = "account";
-    const KEY: &'static str = "id";
-
-    fn read(row: &Row) -> Result<Self, BadColumn> {
-        Ok(Id(row.name("id")?))
-    }
 }

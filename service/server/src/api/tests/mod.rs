@@ -2,6 +2,7 @@
 
 mod drift;
 mod errors;
+mod exemptions;
 mod life;
 mod plans;
 mod reads;

@@ -32,6 +32,7 @@ mod trusted_access;
 mod units;
 
 pub use accounts::{Description, accounts_report};
+pub use policies::policies_report;
 pub use resources::resource;
 pub use tamper::tamper;
 

@@ -71,6 +71,19 @@ fn parse(content: &str) -> Result<Arc<Policy>, AwsError> {
     Ok(Arc::new(policy))
 }
 
+/// The policies as tests ask for them: names, documents, and the ids of what each is attached to.
+pub fn policies_report(world: &World) -> Value {
+    let state = &world.organizations;
+    let report = |(id, policy): (&String, &Document)| {
+        json!({
+            "name": policy.name,
+            "content": policy.content,
+            "targets": state.targets(id).collect::<Vec<_>>(),
+        })
+    };
+    state.policies.iter().map(report).collect()
+}
+
 impl State {
     /// The policy that is there before anyone writes one.
     pub(super) fn add_full_access(&mut self) {
