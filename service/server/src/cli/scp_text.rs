@@ -48,7 +48,7 @@ fn rest(all: usize, what: &str) -> io::Result<()> {
     match all.saturating_sub(SHOWN) {
         0 => Ok(()),
         more => out::line(format_args!(
-            "  … and {} {what}: --html and --json have all",
+            "  … and {} more {what}: --html and --json have all",
             grouped(u64::try_from(more).unwrap_or(u64::MAX))
         )),
     }

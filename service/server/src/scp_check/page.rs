@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use landfall_policy::replay::Change;
 
+use super::files::document_name;
 use super::report::{
     Calls, FileFinding, Impact, LockedOut, ScpReport, Severity, TargetSize, by_principal,
     change_name, counted, counted_u64, grouped,
@@ -132,9 +133,9 @@ fn bars(html: &mut String, report: &ScpReport) {
                 html,
                 format_args!(
                     "<tr><td><code>{}</code><td>{}<td>{}",
-                    escape(&decision.file),
+                    escape(document_name(&decision.file)),
                     escape(&decision.name),
-                    escape(&decision.sentence())
+                    code(&decision.sentence())
                 ),
             );
         }
@@ -275,8 +276,8 @@ fn called(html: &mut String, row: &Calls) {
             "<tr><td class=\"n\">{}<td><code>{}</code><td>{}<td>{}<td>{} ",
             grouped(row.calls),
             escape(&row.actions.join(" + ")),
-            escape(&row.regions.join(", ")),
-            escape(&row.period()),
+            whole(row.regions.iter().map(String::as_str), ", "),
+            whole(row.period().split(" to "), " to "),
             fate(row.change),
         ),
     );
@@ -393,6 +394,14 @@ fn finding(html: &mut String, finding: &FileFinding) {
             format_args!("<p class=\"instead\">{}</p>", code(&finding.instead)),
         );
     }
+}
+
+/// Texts that are not broken at their hyphens, but between each other.
+fn whole<'a>(texts: impl Iterator<Item = &'a str>, between: &str) -> String {
+    let each: Vec<String> = texts
+        .map(|text| format!("<span class=\"whole\">{}</span>", escape(text)))
+        .collect();
+    each.join(between)
 }
 
 /// A text in which what stands between backticks is code.

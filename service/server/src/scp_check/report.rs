@@ -429,7 +429,8 @@ impl Calls {
     }
 }
 
-/// The rows of each principal, in the order in which principals first appear.
+/// The rows of each principal: first of those to whom most calls are surely denied, as the rows are ordered by what becomes of
+/// the calls, then of those to whom something may be denied, and so on.
 pub fn by_principal(calls: &[Calls]) -> Vec<(&str, Vec<&Calls>)> {
     let mut principals: Vec<(&str, Vec<&Calls>)> = Vec::new();
     let mut indexes = BTreeMap::new();
@@ -442,6 +443,10 @@ pub fn by_principal(calls: &[Calls]) -> Vec<(&str, Vec<&Calls>)> {
             rows.push(row);
         }
     }
+    principals.sort_by_key(|(_, rows)| {
+        let calls: u64 = rows.iter().map(|row| row.calls).sum();
+        (rows.first().map(|row| row.change), std::cmp::Reverse(calls))
+    });
     principals
 }
 
