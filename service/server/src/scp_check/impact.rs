@@ -83,29 +83,33 @@ fn name(change: Change) -> &'static str {
     }
 }
 
+/// Whom a statement meets, and how many times.
+#[derive(Default)]
+struct Met<'a> {
+    calls: u64,
+    principals: BTreeSet<&'a str>,
+    accounts: BTreeSet<&'a str>,
+}
+
 fn causes(groups: &[Group]) -> Vec<CauseImpact> {
-    let mut found: BTreeMap<(Change, String), (u64, BTreeSet<&str>, BTreeSet<&str>)> =
-        BTreeMap::new();
+    let mut found: BTreeMap<(Change, String), Met<'_>> = BTreeMap::new();
     for group in groups {
         for cause in &group.causes {
-            let (calls, principals, accounts) =
-                found.entry((group.change, cause.to_string())).or_default();
-            *calls += group.count;
-            principals.insert(&group.principal);
-            accounts.insert(&group.account);
+            let met = found.entry((group.change, cause.to_string())).or_default();
+            met.calls += group.count;
+            met.principals.insert(&group.principal);
+            met.accounts.insert(&group.account);
         }
     }
     let mut causes: Vec<CauseImpact> = found
         .into_iter()
-        .map(
-            |((change, cause), (calls, principals, accounts))| CauseImpact {
-                change,
-                cause,
-                calls,
-                principals: principals.len(),
-                accounts: accounts.len(),
-            },
-        )
+        .map(|((change, cause), met)| CauseImpact {
+            change,
+            cause,
+            calls: met.calls,
+            principals: met.principals.len(),
+            accounts: met.accounts.len(),
+        })
         .collect();
     causes.sort_by_key(|cause| (cause.change, std::cmp::Reverse(cause.calls)));
     causes
