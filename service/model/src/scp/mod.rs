@@ -300,7 +300,7 @@ mod tests {
                 r#""Resource":"arn:aws:s3:::${log_bucket}/*""#,
             );
             let set = parse(&zone, &text).unwrap();
-            let document = &set.documents["landfall-one"];
+            let document = &set.documents["one"];
             assert!(document.contains(&format!("\"{arn}\"")), "{document}");
         }
     }

@@ -187,7 +187,7 @@ fn each_mistake_in_a_file_is_found_and_all_of_them_at_once() {
             "scp/attachments.toml",
             "[\"deny-leave-organization\"]",
             "[\"deny-leaving\"]",
-            "scp/attachments.toml:6",
+            "scp/attachments.toml:16",
             "deny-leaving",
         ),
         (
@@ -280,7 +280,7 @@ fn what_does_not_fit_beside_others_is_refused_with_figures() {
 #[test]
 fn recorded_calls_are_told_by_principal_action_and_statement() {
     let (files, zone) = (ScpFiles::embedded(), zone());
-    let known = known("Applications/Sandbox");
+    let known = known("Applications/Development");
     let check = Check::new(&files, &zone, &known);
     let mut replay = check.replay().unwrap();
     for (id, region) in [
