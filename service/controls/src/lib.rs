@@ -54,7 +54,7 @@ mod iam_service_linked_roles;
 mod membership;
 mod organizations_delegated_administrators;
 mod organizations_placement;
-mod organizations_policies;
+pub mod organizations_policies;
 mod organizations_trusted_access;
 mod organizations_units;
 mod s3_account_public_access_block;

@@ -297,6 +297,17 @@ impl Control for OrganizationsPolicies {
     }
 }
 
+/// The policies on each target that are not Landfall's, by the target's name, in what this control saw.
+pub fn others(observed: &serde_json::Value) -> BTreeMap<String, Vec<String>> {
+    let targets = observed["targets"].as_array().into_iter().flatten();
+    let of_target = |target: &serde_json::Value| {
+        let names = target["others"].as_array()?.iter();
+        let names = names.filter_map(|name| name.as_str().map(str::to_owned));
+        Some((target["name"].as_str()?.to_owned(), names.collect()))
+    };
+    targets.filter_map(of_target).collect()
+}
+
 impl Found {
     fn is(&self, document: &Document) -> bool {
         self.content == document.content && self.description == document.description
@@ -527,6 +538,24 @@ mod tests {
                 "delete the policy unused",
             ]
         );
+    }
+
+    #[test]
+    fn others_are_told_from_what_was_seen() {
+        let observed = Observed {
+            enabled: true,
+            policies: BTreeMap::new(),
+            targets: vec![target(
+                "Admin",
+                &[A],
+                &[A],
+                &["aws-guardrails-x", FULL_AWS_ACCESS],
+            )],
+        };
+        let found = others(&serde_json::to_value(&observed).unwrap());
+        let expected = vec![FULL_AWS_ACCESS.to_owned(), "aws-guardrails-x".to_owned()];
+        assert_eq!(found, [("Admin".to_owned(), expected)].into());
+        assert_eq!(others(&serde_json::Value::Null), BTreeMap::new());
     }
 
     #[test]

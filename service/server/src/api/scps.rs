@@ -7,9 +7,10 @@ use axum::extract::State;
 use axum::response::{Html, IntoResponse, Response};
 use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderMap, StatusCode, header};
+use landfall_controls::organizations_policies;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
 use landfall_model::request::FieldError;
-use landfall_model::scp::{PREFIX, ScpTarget};
+use landfall_model::scp::ScpTarget;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -82,14 +83,13 @@ async fn list(State(api): State<Api>, principal: Principal) -> Result<Reply<Page
     authorize(&principal, Action::Read)?;
     let (set, files) = api.scps.as_ref();
     let scp = |(name, text): (&String, &String)| {
-        let plain = name.strip_prefix(PREFIX).unwrap_or(name);
         let targets = set
             .attachments
             .iter()
             .filter(|(_, names)| names.contains(name));
         Scp {
-            name: plain.to_owned(),
-            file: files.file_of(plain).to_owned(),
+            name: name.clone(),
+            file: files.file_of(name).to_owned(),
             attached_to: targets
                 .map(|(target, _)| match target {
                     ScpTarget::Root => "the root".to_owned(),
@@ -210,24 +210,9 @@ impl Api {
             .find(|cell| cell.key.control.as_str() == CONTROL);
         Ok(cell
             .and_then(|cell| cell.observed)
-            .map(|observed| others(&observed))
+            .map(|observed| organizations_policies::others(&observed))
             .unwrap_or_default())
     }
-}
-
-/// The policies that stand beside Landfall's, in what the control saw. Names that begin like Landfall's are Landfall's.
-fn others(observed: &Value) -> BTreeMap<String, Vec<String>> {
-    let targets = observed["targets"].as_array().into_iter().flatten();
-    let of_target = |target: &Value| {
-        let attached = target["attached"].as_array()?.iter();
-        let names = attached.filter_map(Value::as_str);
-        let others = names.filter(|name| !name.starts_with(PREFIX));
-        Some((
-            target["name"].as_str()?.to_owned(),
-            others.map(str::to_owned).collect(),
-        ))
-    };
-    targets.filter_map(of_target).collect()
 }
 
 fn wants_page(headers: &HeaderMap) -> bool {
@@ -236,23 +221,4 @@ fn wants_page(headers: &HeaderMap) -> bool {
         .iter()
         .filter_map(|accept| accept.to_str().ok())
         .any(|accept| accept.contains("text/html"))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn others_are_told_from_what_the_engine_saw() {
-        let observed = json!({"enabled": true, "policies": {}, "targets": [
-            {"id": "r-1", "name": "the root", "wanted": [], "attached": ["FullAWSAccess", "landfall-deny-root-user"]},
-            {"id": "ou-1", "name": "Admin", "wanted": [], "attached": ["aws-guardrails-x", "FullAWSAccess"]},
-        ]});
-        let found = others(&observed);
-        assert_eq!(found["the root"], ["FullAWSAccess"]);
-        assert_eq!(found["Admin"], ["aws-guardrails-x", "FullAWSAccess"]);
-        assert_eq!(others(&Value::Null), BTreeMap::new());
-    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use landfall_model::ids::OuPath;
 use landfall_model::landing_zone::LandingZone;
-use landfall_model::scp::{FULL_AWS_ACCESS, PREFIX, ScpSet, ScpTarget};
+use landfall_model::scp::{FULL_AWS_ACCESS, ScpSet, ScpTarget};
 use landfall_policy::pack::Source;
 use landfall_policy::{Attached, Levels, Policy};
 
@@ -16,7 +16,7 @@ pub(super) const ALLOW_ALL: &str =
 /// What the root is called in reports.
 pub(super) const ROOT: &str = "the root";
 
-/// Policies by the names that people know them by, and where they stand.
+/// Policies by the names of their files, and where they stand.
 #[derive(Debug)]
 pub(super) struct Policies {
     full: Arc<Attached>,
@@ -31,17 +31,12 @@ impl Policies {
         let documents = set.documents.iter().filter_map(|(name, text)| {
             // The set was parsed as a whole before: each of its documents is a policy.
             let policy = Policy::parse(text).ok()?;
-            let name = plain(name);
-            Some((name.to_owned(), Arc::new(Attached::new(name, policy))))
-        });
-        let attachments = set.attachments.iter().map(|(target, names)| {
-            let names = names.iter().map(|name| plain(name).to_owned()).collect();
-            (target.clone(), names)
+            Some((name.clone(), Arc::new(Attached::new(name, policy))))
         });
         Policies {
             full: Arc::new(Attached::new(FULL_AWS_ACCESS, full)),
             documents: documents.collect(),
-            attachments: attachments.collect(),
+            attachments: set.attachments.clone(),
         }
     }
 
@@ -93,11 +88,6 @@ impl Policies {
         levels.push(vec![Arc::clone(&self.full)]);
         levels
     }
-}
-
-/// A policy's name without what Landfall puts in front of it in AWS.
-fn plain(name: &str) -> &str {
-    name.strip_prefix(PREFIX).unwrap_or(name)
 }
 
 /// The root and every OU of the landing zone, with the names that they have in reports.
