@@ -171,7 +171,7 @@ async fn log_files_of_every_form_are_read_and_broken_ones_are_named() {
         ("logs/cut.json.gz", "ends early"),
         ("logs/cut.json", "beyond its record"),
         ("logs/garbage.json", "beyond its record 0"),
-        ("logs/other.json", "has no `Records`"),
+        ("logs/other.json", "neither `Records` nor `Events`"),
     ] {
         let told = unread.iter().any(|problem| {
             let problem = problem.as_str().expect("a text");

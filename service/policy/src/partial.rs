@@ -228,7 +228,7 @@ impl Judgement {
 }
 
 /// The statements of some levels that speak of one action.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Concerned(Vec<At>);
 
 impl Concerned {

@@ -122,8 +122,7 @@ pub fn check(check: &Check<'_>) -> Vec<Lockout> {
     for unit in check.units {
         let unnamed = unnamed_account(unit);
         for keeper in check.keepers {
-            for action in &keeper.actions {
-                let asked = Asked::new(check, unit, keeper, action);
+            for asked in Asked::all(check, unit, keeper) {
                 let everywhere = asked.lockouts(&unnamed, ANY_ACCOUNT);
                 for account in &unit.accounts {
                     let here = asked.lockouts(account, account);
@@ -158,42 +157,62 @@ fn unnamed_account(unit: &Unit) -> String {
         .unwrap_or_default()
 }
 
-/// One action of one keeper in one unit.
+/// Actions of one keeper in one unit that are decided alike: the same statements speak of them, they are called on the same
+/// resources, and as much is known of their requests. A catalogue has hundreds of actions, and a dozen of these.
 struct Asked<'a> {
     check: &'a Check<'a>,
     unit: &'a Unit,
     keeper: &'a Keeper,
-    action: &'a str,
+    alike: Alike<'a>,
+    actions: Vec<&'a str>,
     regions: Vec<&'a str>,
+    shapes: Vec<Shape>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Alike<'a> {
+    /// The service's prefix.
+    prefix: &'a str,
     before: Concerned,
     after: Concerned,
     /// The keys that the statements ask for.
     keys: BTreeSet<String>,
-    shapes: Vec<Shape>,
+    /// Those of them that requests for these actions never have, as far as the catalogue knows.
+    never: BTreeSet<String>,
 }
 
 impl<'a> Asked<'a> {
-    fn new(check: &'a Check<'a>, unit: &'a Unit, keeper: &'a Keeper, action: &'a str) -> Self {
-        let prefix = action.split_once(':').map_or(action, |(prefix, _)| prefix);
-        let folded = glob::fold(action);
-        let before = Concerned::by(&unit.before, &folded);
-        let after = Concerned::by(&unit.after, &folded);
-        let mut keys = before.asks(&unit.before);
-        keys.extend(after.asks(&unit.after));
-        Asked {
+    fn all(check: &'a Check<'a>, unit: &'a Unit, keeper: &'a Keeper) -> Vec<Self> {
+        let mut groups: BTreeMap<Alike<'a>, Vec<&'a str>> = BTreeMap::new();
+        for action in &keeper.actions {
+            let folded = glob::fold(action);
+            let before = Concerned::by(&unit.before, &folded);
+            let after = Concerned::by(&unit.after, &folded);
+            let mut keys = before.asks(&unit.before);
+            keys.extend(after.asks(&unit.after));
+            let never = keys.iter().filter(|key| !partial::may_have(action, key));
+            let alike = Alike {
+                prefix: action.split_once(':').map_or(action, |(prefix, _)| prefix),
+                before,
+                after,
+                never: never.cloned().collect(),
+                keys,
+            };
+            groups.entry(alike).or_default().push(action);
+        }
+        let all = groups.into_iter().map(|(alike, actions)| Asked {
             check,
             unit,
             keeper,
-            action,
-            regions: match only_region(prefix) {
+            regions: match only_region(alike.prefix) {
                 Some(region) => vec![region],
                 None => check.regions.iter().map(String::as_str).collect(),
             },
-            before,
-            after,
-            keys,
-            shapes: Shape::anything_of(prefix),
-        }
+            shapes: Shape::anything_of(alike.prefix),
+            alike,
+            actions,
+        });
+        all.collect()
     }
 
     /// `shown`: what to call the account.
@@ -203,7 +222,7 @@ impl<'a> Asked<'a> {
             .role
             .replacen("::*:", &format!("::{account}:"), 1);
         // Where no statement asks for the Region, all are alike.
-        let asks = self.keys.contains("aws:requestedregion");
+        let asks = self.alike.keys.contains("aws:requestedregion");
         let apart = if asks { self.regions.len() } else { 1 };
         let tried = self.regions.iter().take(apart);
         let mut lockouts: Vec<Lockout> = tried
@@ -224,32 +243,36 @@ impl<'a> Asked<'a> {
         let judge = |concerned: &Concerned, levels: &Levels| {
             concerned.judge(levels, &knowledge, &self.shapes, |_| false)
         };
-        let doubts = match judge(&self.after, &self.unit.after) {
+        let doubts = match judge(&self.alike.after, &self.unit.after) {
             Judgement::Allowed => return Vec::new(),
             Judgement::Denied(denier) => vec![(denier, BTreeSet::new())],
             Judgement::Uncertain(doubts) => doubts,
         };
-        let already = judge(&self.before, &self.unit.before) != Judgement::Allowed;
-        let found = doubts.into_iter().map(|(denier, unless)| Lockout {
-            unit: self.unit.name.clone(),
-            account: shown.to_owned(),
-            role: self.keeper.role.clone(),
-            action: self.action.to_owned(),
-            region: region.to_owned(),
-            instead: self.instead(denier),
-            cause: match denier {
+        let already = judge(&self.alike.before, &self.unit.before) != Judgement::Allowed;
+        let found = doubts.into_iter().flat_map(|(denier, unless)| {
+            let cause = match denier {
                 Denier::Statement(at) => Cause::statement(&self.unit.after, at),
                 Denier::Level(level) => Cause::NoAllow { level },
-            },
-            unless: unless.into_iter().collect(),
-            already,
+            };
+            let unless: Vec<String> = unless.into_iter().collect();
+            self.actions.iter().map(move |action| Lockout {
+                unit: self.unit.name.clone(),
+                account: shown.to_owned(),
+                role: self.keeper.role.clone(),
+                action: (*action).to_owned(),
+                region: region.to_owned(),
+                instead: self.instead(action, denier),
+                cause: cause.clone(),
+                unless: unless.clone(),
+                already,
+            })
         });
         found.collect()
     }
 
-    fn instead(&self, denier: Denier) -> String {
+    fn instead(&self, action: &str, denier: Denier) -> String {
         match denier {
-            Denier::Level(level) => advice::to_allow(self.action, level),
+            Denier::Level(level) => advice::to_allow(action, level),
             Denier::Statement(at) => match statement(&self.unit.after, at) {
                 Some(statement) => advice::to_spare(&self.keeper.role, statement),
                 None => String::new(),
@@ -260,7 +283,7 @@ impl<'a> Asked<'a> {
     /// What is known of the keeper's requests: sessions of a role, over TLS, that no service makes.
     fn knowledge(&self, role: &str, account: &str, region: &str) -> Knowledge {
         let mut knowledge = Knowledge::default();
-        for key in &self.keys {
+        for key in &self.alike.keys {
             let mut further = self.keeper.known.iter();
             let value = match key.as_str() {
                 "aws:principalarn" => Some(role),
@@ -286,7 +309,7 @@ impl<'a> Asked<'a> {
             );
             match value {
                 Some(value) => knowledge.context.set(key, value),
-                None if absent || !partial::may_have(self.action, key) => {}
+                None if absent || self.alike.never.contains(key) => {}
                 None => {
                     knowledge.unknown.insert(key.clone());
                 }

@@ -3,34 +3,18 @@
 //! A trail writes `….json.gz` with `{"Records": […]}`; `aws cloudtrail lookup-events` prints `{"Events": […]}`. Both are taken,
 //! packed or not, told by what is in them. A file that ends early, or is no such file, is named, and the others go on.
 
-use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use landfall_policy::replay::Replay;
-use serde::Deserialize;
 
 /// What gzip's files begin with (RFC 1952).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Folders of a trail's bucket with other things than records.
 const NO_RECORDS: [&str; 2] = ["CloudTrail-Digest", "CloudTrail-Insight"];
-
-/// What `LookupEvents` answers.
-#[derive(Deserialize)]
-struct Found<'a> {
-    #[serde(rename = "Events", borrow)]
-    events: Vec<FoundEvent<'a>>,
-}
-
-#[derive(Deserialize)]
-struct FoundEvent<'a> {
-    /// The record, as JSON in a text.
-    #[serde(rename = "CloudTrailEvent", borrow)]
-    record: Cow<'a, str>,
-}
 
 /// The log files that `paths` name, those of directories with all below them, in order.
 pub(super) fn files(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
@@ -88,19 +72,7 @@ fn one(file: &Path, replay: &mut Replay<'_>) -> Result<(), String> {
     let bytes = fs::read(file).map_err(|error| error.to_string())?;
     let (bytes, cut) = unpacked(bytes);
     let text = String::from_utf8_lossy(&bytes);
-    let read = if is_found(&text) {
-        match serde_json::from_str::<Found<'_>>(&text) {
-            Ok(found) => {
-                for event in &found.events {
-                    replay.record(&event.record);
-                }
-                Ok(())
-            }
-            Err(error) => Err(format!("it cannot be read: {error}")),
-        }
-    } else {
-        replay.log_file(&text).map_err(|error| error.to_string())
-    };
+    let read = replay.log_file(&text).map_err(|error| error.to_string());
     match cut {
         Some(error) => Err(match read {
             Ok(()) => format!("it was not packed to its end ({error}), but all records are there"),
@@ -118,9 +90,4 @@ fn unpacked(bytes: Vec<u8>) -> (Vec<u8>, Option<io::Error>) {
     let mut content = Vec::new();
     let read = MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut content);
     (content, read.err())
-}
-
-fn is_found(text: &str) -> bool {
-    let after_brace = text.trim_start().strip_prefix('{').unwrap_or_default();
-    after_brace.trim_start().starts_with("\"Events\"")
 }
