@@ -5,7 +5,7 @@ use landfall_controls::cloud::{Access, Cloud};
 use landfall_model::account::Phase;
 use landfall_model::finding::{Finding, Severity};
 use landfall_model::ids::AccountId;
-use landfall_server::doctor::{self, Report};
+use landfall_server::doctor::{self, Remembered, Report};
 use landfall_tests::world::{
     Running, World, ask, every, in_phase, in_two_regions, landing_zone_in, organization_in_sync,
 };
@@ -19,7 +19,10 @@ async fn examine(world: &World, governed: &[AccountId]) -> Report {
         &cloud,
         &world.zone,
         &world.catalogue,
-        governed,
+        &Remembered {
+            governed: governed.to_vec(),
+            exemptions: Vec::new(),
+        },
         jiff::Timestamp::now(),
     )
     .await;
@@ -137,7 +140,7 @@ async fn the_doctor_says_when_it_cannot_look_and_why() {
         &stranger,
         &world.zone,
         &world.catalogue,
-        &[],
+        &Remembered::default(),
         jiff::Timestamp::now(),
     )
     .await;
@@ -180,8 +183,9 @@ async fn the_doctor_says_when_it_cannot_look_and_why() {
     assert!(mend.contains("landfall-management.json"), "{mend}");
 
     // A database that does not answer, and one that is still to be made.
-    let (finding, _) = doctor::examine_database("postgres://nobody@127.0.0.1:1/none").await;
+    let now = jiff::Timestamp::now();
+    let (finding, _) = doctor::examine_database("postgres://nobody@127.0.0.1:1/none", now).await;
     assert_eq!(finding.severity, Severity::Mend);
-    let (finding, _) = doctor::examine_database("sqlite:///nowhere/at/all.db").await;
+    let (finding, _) = doctor::examine_database("sqlite:///nowhere/at/all.db", now).await;
     assert_eq!(finding.severity, Severity::Landfall);
 }

@@ -10,10 +10,12 @@ use landfall_controls::session::Session;
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::consent::{Consent, ConsentState, Decision, Objection};
 use landfall_model::event::EventKind;
+use landfall_model::finding::Severity;
 use landfall_model::ids::{AccountId, TargetId};
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::place::{Organization, Place};
 use landfall_model::scp::{Exempted, Exemption};
+use landfall_server::doctor::{self, Remembered};
 use landfall_server::engine::clock::Clock;
 use landfall_server::store::{Account, Settled, Store};
 use landfall_tests::clock::Forward;
@@ -142,6 +144,24 @@ async fn stored(store: &Store, exemption: &Exemption) -> Exemption {
     stored.expect("the store answers").expect("it is there")
 }
 
+/// How many differences `landfall doctor` sees in the policies.
+async fn differing(world: &World, store: &Store, clock: &Forward, remembers: bool) -> usize {
+    let mut remembered = Remembered::default();
+    if remembers {
+        let exemptions = store.exemptions_at_work(clock.now()).await;
+        remembered.exemptions = exemptions.expect("the store answers");
+    }
+    let cloud = world.fresh_cloud().await;
+    let (zone, catalogue) = (&world.zone, &world.catalogue);
+    let report = doctor::examine(&cloud, zone, catalogue, &remembered, clock.now()).await;
+    assert!(report.looked, "{report:?}");
+    let findings = report.findings.iter();
+    let of_policies = findings.filter(|finding| finding.subject == "organizations.policies");
+    of_policies
+        .filter(|finding| finding.severity != Severity::Fine)
+        .count()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_team_may_until_its_time_is_over_and_then_not_any_more() {
     let (world, database) = in_two_regions().await;
@@ -177,6 +197,10 @@ async fn a_team_may_until_its_time_is_over_and_then_not_any_more() {
         !others.may_work_elsewhere().await,
         "the exemption is another account's"
     );
+
+    // The doctor knows of it, and would call the policies of AWS wrong otherwise.
+    assert_eq!(differing(&world, store, &clock, true).await, 0);
+    assert!(differing(&world, store, &clock, false).await > 0);
 
     // A restart in the middle changes nothing.
     running.stop().await;

@@ -26,9 +26,10 @@ pub(super) async fn run(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
         settings.wanted.scps.as_deref(),
     )?;
     let url = settings.database.database_url.expose_secret();
-    let (database, governed) = doctor::examine_database(url).await;
+    let now = SystemClock.now();
+    let (database, remembered) = doctor::examine_database(url, now).await;
     let cloud = Cloud::open(&zone, serve::CALLS_IN_FLIGHT, Access::default()).await;
-    let mut report = doctor::examine(&cloud, &zone, &catalogue, &governed, SystemClock.now()).await;
+    let mut report = doctor::examine(&cloud, &zone, &catalogue, &remembered, now).await;
     report.findings.insert(0, database);
     if settings.json {
         out::json(&report)?;

@@ -24,8 +24,9 @@ use landfall_model::landing_zone::LandingZone;
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
+use crate::engine::exemptions;
 
-pub use database::examine as examine_database;
+pub use database::{Remembered, examine as examine_database};
 pub(crate) use judgement::execution_role_commands;
 pub(crate) use plans::plan_of_account;
 
@@ -47,13 +48,12 @@ impl Report {
     }
 }
 
-/// Looks at the organization; `now` is this machine's clock. `governed` are the accounts that Landfall knows to look
-/// after, where the database could be asked.
+/// Looks at the organization; `now` is this machine's clock. `remembered` is what the database says, where it could be asked.
 pub async fn examine(
     cloud: &Cloud,
     zone: &Arc<LandingZone>,
     catalogue: &Catalogue,
-    governed: &[AccountId],
+    remembered: &Remembered,
     now: Timestamp,
 ) -> Report {
     let mut findings = Vec::new();
@@ -95,12 +95,16 @@ pub async fn examine(
     findings.extend(judgement::members(zone, members.as_ref()));
     if let Ok(members) = &members {
         let roles = roles(cloud, zone, members).await;
+        let governed = &remembered.governed;
         findings.extend(judgement::roles(zone, members, governed, &roles));
     }
     if let (Ok(features), Ok(members)) = (&features, &members)
         && judgement::can_be_planned(zone, features)
     {
-        let planned = plans::plan(cloud, zone, catalogue, &aws, members).await;
+        let (scps, exemptions) = (&catalogue.scps, &remembered.exemptions);
+        let sparing = exemptions::sparing(scps, zone.scps, exemptions, now);
+        let scps = sparing.unwrap_or_else(|| scps.clone());
+        let planned = plans::plan(cloud, zone, catalogue, scps, &aws, members).await;
         findings.extend(planned);
     }
     Report { looked, findings }

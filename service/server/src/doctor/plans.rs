@@ -19,6 +19,7 @@ use landfall_model::finding::Finding;
 use landfall_model::ids::{AccountId, ControlId, Email, Region};
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::place::{Organization, Place};
+use landfall_model::scp::ScpSet;
 use serde_json::Value;
 
 use crate::catalogue::Catalogue;
@@ -29,11 +30,12 @@ const CELLS_AT_ONCE: usize = 64;
 /// What one control said in one Region: the sentences of its changes, or why it could not look.
 type Told = Result<Vec<String>, CloudError>;
 
-/// The findings of all controls of the organization's baseline.
+/// The findings of all controls of the organization's baseline. `scps`: the catalogue's, sparing whoever is exempted.
 pub(super) async fn plan(
     cloud: &Cloud,
     zone: &Arc<LandingZone>,
     catalogue: &Catalogue,
+    scps: ScpSet,
     aws: &Aws,
     members: &[Member],
 ) -> Vec<Finding> {
@@ -49,7 +51,7 @@ pub(super) async fn plan(
     };
     let place = Place {
         landing_zone: zone.clone(),
-        scps: Arc::new(catalogue.scps.clone()),
+        scps: Arc::new(scps),
         organization: Arc::new(Organization {
             id: found.id,
             root_id: found.root_id,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use landfall_model::cell::CellStatus;
 use landfall_model::consent::ConsentState;
 use landfall_model::ids::TargetId;
-use landfall_model::scp::{Exemption, ScpSet};
+use landfall_model::scp::{Exemption, ScpSet, ScpSettings};
 use tracing::{info, warn};
 
 use super::{Engine, PassError, held};
@@ -40,49 +40,51 @@ fn is_in_force(one: &AtWork, now: Timestamp) -> bool {
     !one.closed && one.exemption.consent.state(now) == ConsentState::InForce
 }
 
+/// The policies with all exemptions in force that fit; `None` where none is in force. Each was measured when it was asked for and
+/// approved; one that does not fit since then keeps no other from its effect.
+pub fn sparing(
+    scps: &ScpSet,
+    settings: ScpSettings,
+    at_work: &[AtWork],
+    now: Timestamp,
+) -> Option<ScpSet> {
+    let sparing = |some: &[&AtWork]| {
+        let some = some.iter();
+        scps.sparing(some.map(|one| (&one.exemption, one.unit.as_ref())))
+    };
+    let in_force: Vec<&AtWork> = at_work.iter().filter(|one| is_in_force(one, now)).collect();
+    if in_force.is_empty() {
+        return None;
+    }
+    let all = sparing(&in_force);
+    if all.packed(settings).is_ok() {
+        return Some(all);
+    }
+    let mut fitting: Vec<&AtWork> = Vec::new();
+    for one in in_force {
+        fitting.push(one);
+        if let Err(error) = sparing(&fitting).packed(settings) {
+            warn!(exemption = %one.exemption.id, %error, "an exemption from {} has no effect", one.exemption.policy);
+            fitting.pop();
+        }
+    }
+    Some(sparing(&fitting))
+}
+
 impl Engine {
     /// The exemptions as they are now.
     pub(super) async fn exemptions(&self) -> Result<Exemptions, PassError> {
         let as_of = self.clock.now();
         let at_work = self.store.exemptions_at_work(as_of).await?;
-        let in_force: Vec<&AtWork> = at_work
-            .iter()
-            .filter(|one| is_in_force(one, as_of))
-            .collect();
-        let scps = if in_force.is_empty() {
-            self.scps.clone()
-        } else {
-            Arc::new(self.sparing(&in_force))
+        let scps = match sparing(&self.scps, self.landing_zone.scps, &at_work, as_of) {
+            Some(sparing) => Arc::new(sparing),
+            None => self.scps.clone(),
         };
         Ok(Exemptions {
             as_of,
             at_work,
             scps,
         })
-    }
-
-    /// The policies with all exemptions in force that fit. Each was measured when it was asked for and approved; one that does not
-    /// fit since then keeps no other from its effect.
-    fn sparing(&self, in_force: &[&AtWork]) -> ScpSet {
-        let settings = self.landing_zone.scps;
-        let sparing = |some: &[&AtWork]| {
-            let some = some.iter();
-            self.scps
-                .sparing(some.map(|one| (&one.exemption, one.unit.as_ref())))
-        };
-        let all = sparing(in_force);
-        if all.packed(settings).is_ok() {
-            return all;
-        }
-        let mut fitting: Vec<&AtWork> = Vec::new();
-        for one in in_force {
-            fitting.push(one);
-            if let Err(error) = sparing(&fitting).packed(settings) {
-                warn!(exemption = %one.exemption.id, %error, "an exemption from {} has no effect", one.exemption.policy);
-                fitting.pop();
-            }
-        }
-        sparing(&fitting)
     }
 
     /// Ends the exemptions of accounts that are being closed.

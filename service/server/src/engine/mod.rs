@@ -31,7 +31,7 @@ pub mod clock;
 mod closing;
 mod cloud_events;
 mod enrolling;
-mod exemptions;
+pub mod exemptions;
 mod journal;
 mod organization;
 mod plan_apply;
