@@ -21,7 +21,7 @@ async fn examine(world: &World, governed: &[AccountId]) -> Report {
         &world.catalogue,
         &Remembered {
             governed: governed.to_vec(),
-            exemptions: Vec::new(),
+            ..Remembered::default()
         },
         jiff::Timestamp::now(),
     )

@@ -150,6 +150,7 @@ async fn differing(world: &World, store: &Store, clock: &Forward, remembers: boo
     if remembers {
         let exemptions = store.exemptions_at_work(clock.now()).await;
         remembered.exemptions = exemptions.expect("the store answers");
+        remembered.scps = store.scp_course().await.expect("the store answers");
     }
     let cloud = world.fresh_cloud().await;
     let (zone, catalogue) = (&world.zone, &world.catalogue);

@@ -15,6 +15,7 @@ mod outages;
 mod plans;
 mod policies;
 mod rollout;
+mod rollout_scps;
 mod scan;
 mod scp_check;
 mod start;

@@ -18,6 +18,7 @@ mod plans;
 mod requests;
 mod rollouts;
 mod schema;
+mod scp_pins;
 mod speed;
 mod tokens;
 mod touches;

@@ -17,16 +17,19 @@ use landfall_tests::world::LANDING_ZONE;
 use super::*;
 
 /// What accounts are to have, with another baseline for Production.
-fn wanted(store_of: &str) -> (Wanted, Catalogue) {
+pub(super) fn wanted(store_of: &str) -> (Wanted, Catalogue) {
     let baseline = format!("baseline = \"{store_of}\"");
     let text = LANDING_ZONE.replace("baseline = \"production\"", &baseline);
     let zone = LandingZone::parse("landing-zone.toml", &text).unwrap();
     let catalogue = Catalogue::load(&zone, None, None).unwrap();
-    (Wanted::new(&zone, &catalogue.baselines), catalogue)
+    (
+        Wanted::new(&zone, &catalogue.baselines, &catalogue.scps),
+        catalogue,
+    )
 }
 
 /// A store after its first start, which wanted `production`.
-async fn first_start(store: &Store) -> Rollout {
+pub(super) async fn first_start(store: &Store) -> Rollout {
     let (wanted, catalogue) = wanted("production");
     let all: Vec<&Baseline> = catalogue.baselines.iter().collect();
     store.ensure_organization(at(0)).await.unwrap();
@@ -47,7 +50,7 @@ async fn begin(store: &Store, baseline: &str) -> Rollout {
 }
 
 /// A governed account of Production with what was settled, in sync.
-async fn governed(store: &Store, email: &str, number: &str) -> Account {
+pub(super) async fn governed(store: &Store, email: &str, number: &str) -> Account {
     let account = add(store, email).await;
     let lease = claim(store, account.target(), at(1_000)).await;
     let pin = wanted("production")
@@ -96,11 +99,11 @@ async fn complete(store: &Store, lease: Lease, broken: Option<CloudErrorKind>) {
     assert_eq!(released.unwrap(), LeaseState::Held);
 }
 
-async fn accounts(store: &Store, rollout: &Rollout) -> Vec<RolloutAccount> {
+pub(super) async fn accounts(store: &Store, rollout: &Rollout) -> Vec<RolloutAccount> {
     store.rollout_accounts(rollout.id).await.unwrap()
 }
 
-async fn standings(store: &Store, rollout: &Rollout) -> Vec<Option<Standing>> {
+pub(super) async fn standings(store: &Store, rollout: &Rollout) -> Vec<Option<Standing>> {
     let accounts = accounts(store, rollout).await;
     accounts
         .iter()

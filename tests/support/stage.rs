@@ -244,7 +244,7 @@ impl Stage {
         let of_organization = control.descriptor().scope.is_organization();
         Place {
             landing_zone: self.world.zone.clone(),
-            scps: Arc::new(self.world.catalogue.scps.clone()),
+            scps: Arc::new(self.world.catalogue.scps.clone().into()),
             organization: self.organization.clone(),
             account: if of_organization {
                 self.organization.management_account.clone()

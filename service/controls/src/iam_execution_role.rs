@@ -279,7 +279,6 @@ mod tests {
 
     use landfall_model::landing_zone::LandingZone;
     use landfall_model::place::Organization;
-    use landfall_model::scp::ScpSet;
 
     use super::*;
 
@@ -301,7 +300,7 @@ mod tests {
             email: "root@example.com".parse().unwrap(),
             organizational_unit: None,
             region: zone.home_region.clone(),
-            scps: Arc::new(ScpSet::default()),
+            scps: Arc::default(),
             landing_zone: Arc::new(zone),
         }
     }

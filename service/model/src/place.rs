@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::ids::{AccountId, Email, OuPath, Region};
 use crate::landing_zone::LandingZone;
-use crate::scp::ScpSet;
+use crate::scp::InForce;
 
 /// The organization as it was found: ids that the landing zone cannot know beforehand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,8 @@ impl Organization {
 #[derive(Clone, Debug)]
 pub struct Place {
     pub landing_zone: Arc<LandingZone>,
-    pub scps: Arc<ScpSet>,
+    /// The policies as they are to stand now, in the organization's place. An account's controls keep none.
+    pub scps: Arc<InForce>,
     pub organization: Arc<Organization>,
     /// The account that the target is; the management account where the target is the organization.
     pub account: AccountId,

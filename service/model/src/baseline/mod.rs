@@ -44,6 +44,11 @@ impl Baseline {
         }
     }
 
+    /// Whether it has a control, given by its id.
+    pub fn has(&self, control: &str) -> bool {
+        self.controls.keys().any(|id| id.as_str() == control)
+    }
+
     /// Whether drift of a control is repaired by itself.
     pub fn repair(&self, control: &ControlId) -> Repair {
         self.controls

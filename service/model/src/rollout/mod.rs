@@ -1,19 +1,25 @@
-//! How a new baseline reaches accounts: a few first, and the others when those are well.
+//! How new baselines and service control policies reach accounts: a few first, and the others when those are well.
 //!
-//! Every account is pinned to a revision of a baseline. A start with other baselines, or with another baseline for an
-//! OU, changes no pin: it begins a rollout, which pins accounts in three waves (those in canary OUs, a share of the
-//! others, the rest) and never has more of them on their way than the share. `next` is the whole of its decisions: a
-//! pure function from where the rollout is and how its accounts stand to the one step that is worth taking now.
+//! Every account is pinned to a revision of a baseline. A start with other files changes no pin: it begins a rollout, which pins
+//! accounts in three waves (those in canary OUs, a share of the others, the rest) and never has more of them on their way
+//! than the share. Policies bind whole OUs: the canary OUs get new ones when their accounts are well with the new
+//! baselines, and the other targets when all accounts are, one after another, the one with the fewest accounts first and
+//! the root last. `next` is the whole of its decisions: a pure function from where the rollout is, and how its accounts and
+//! targets stand, to the one step that is worth taking now.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::baseline::{Baseline, Baselines, FOUNDATION};
+use crate::baseline::{Baseline, Baselines, FOUNDATION, ORGANIZATION};
 use crate::ids::{OuPath, Revision};
 use crate::landing_zone::LandingZone;
+use crate::scp::{self, ScpSet};
+
+mod next;
+
+pub use next::{Member, RolloutStep, ScpMember, next};
 
 /// What the landing zone says of rollouts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +33,9 @@ pub struct RolloutSettings {
     pub second_wave_percent: u32,
     /// How many of a hundred accounts that got the new revision may be blocked or stuck by it.
     pub error_budget_percent: u32,
+    /// For how many minutes new service control policies stand on some targets before they go on to others: time for people to
+    /// notice what Landfall does not see.
+    pub scp_soak_minutes: u32,
 }
 
 impl Default for RolloutSettings {
@@ -36,6 +45,7 @@ impl Default for RolloutSettings {
             canary: Vec::new(),
             second_wave_percent: 10,
             error_budget_percent: 5,
+            scp_soak_minutes: 0,
         }
     }
 }
@@ -77,11 +87,15 @@ pub struct Wanted {
     units: BTreeMap<OuPath, Pin>,
     /// In OUs that the landing zone does not have (any more).
     elsewhere: Pin,
+    /// The service control policies. `None` where no control keeps them, and in rollouts from before they went by waves.
+    #[serde(default)]
+    pub scps: Option<Revision>,
 }
 
 impl Wanted {
-    /// As the landing zone and the baselines say. All that it names has to be there, which is checked at start.
-    pub fn new(zone: &LandingZone, baselines: &Baselines) -> Self {
+    /// As the landing zone, the baselines and the service control policies say. All that it names has to be there, which is
+    /// checked at start.
+    pub fn new(zone: &LandingZone, baselines: &Baselines, scps: &ScpSet) -> Self {
         let pin = |name: &str| {
             let baseline = baselines.get(name);
             Pin::to(baseline.expect("the landing zone's baselines are checked at start"))
@@ -93,6 +107,10 @@ impl Wanted {
                 .map(|unit| (unit.path.clone(), pin(&unit.baseline)))
                 .collect(),
             elsewhere: pin(FOUNDATION),
+            scps: baselines
+                .get(ORGANIZATION)
+                .is_some_and(|baseline| baseline.has(scp::CONTROL))
+                .then(|| scps.revision()),
         }
     }
 
@@ -311,97 +329,6 @@ pub struct Seen {
     /// Whether everything was tried, and what still differs is left as it is: its baseline wants to be asked first, or
     /// somebody keeps undoing the repair.
     pub left: bool,
-}
-
-/// An account in a rollout.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    pub id: Uuid,
-    /// Whether it stands in a canary OU.
-    pub canary: bool,
-    /// The wave in which the rollout pinned it.
-    pub wave: Option<Wave>,
-    pub standing: Standing,
-}
-
-/// The one thing to do now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RolloutStep {
-    /// Nothing, until accounts get on or somebody decides.
-    Wait,
-    /// Pin these.
-    Pin { wave: Wave, accounts: Vec<Uuid> },
-    /// The error budget is used up: so many failed, of so many that were pinned.
-    Stop { failed: usize, pinned: usize },
-    /// Pin all accounts to what they had before.
-    PinBack,
-    /// Every account has it.
-    Finish,
-}
-
-/// What to do next with the rollout `id`.
-pub fn next(
-    id: Uuid,
-    state: RolloutState,
-    members: &[Member],
-    settings: &RolloutSettings,
-) -> RolloutStep {
-    match state {
-        RolloutState::Running => next_wave(id, members, settings),
-        RolloutState::RollingBack => RolloutStep::PinBack,
-        RolloutState::Proposed
-        | RolloutState::Paused
-        | RolloutState::Stopped
-        | RolloutState::RolledBack
-        | RolloutState::Done
-        | RolloutState::Superseded => RolloutStep::Wait,
-    }
-}
-
-fn next_wave(id: Uuid, members: &[Member], settings: &RolloutSettings) -> RolloutStep {
-    let with = |standing| members.iter().filter(move |m| m.standing == standing);
-    let begun = || members.iter().filter_map(|m| m.wave);
-    let (failed, pinned) = (with(Standing::Failed).count(), begun().count());
-    if failed * 100 > pinned * settings.error_budget_percent as usize {
-        return RolloutStep::Stop { failed, pinned };
-    }
-    let on_their_way = with(Standing::Converging).count();
-    let mut behind: Vec<&Member> = with(Standing::Behind).collect();
-    if behind.is_empty() {
-        return match on_their_way {
-            0 => RolloutStep::Finish,
-            _ => RolloutStep::Wait,
-        };
-    }
-    let share = (members.len() * settings.second_wave_percent as usize)
-        .div_ceil(100)
-        .max(1);
-    let furthest = begun().max();
-    let in_second = begun().filter(|wave| *wave == Wave::Second).count();
-    let canaries = furthest <= Some(Wave::Canary) && behind.iter().any(|m| m.canary);
-    let (wave, most) = if canaries {
-        behind.retain(|m| m.canary);
-        (Wave::Canary, usize::MAX)
-    } else if furthest < Some(Wave::Rest) && in_second < share {
-        (Wave::Second, share - in_second)
-    } else {
-        (Wave::Rest, usize::MAX)
-    };
-    if furthest.is_some_and(|furthest| furthest < wave) && on_their_way > 0 {
-        return RolloutStep::Wait;
-    }
-    let room = share.saturating_sub(on_their_way).min(most);
-    if room == 0 {
-        return RolloutStep::Wait;
-    }
-    // Not always the same accounts first, yet the same whoever asks.
-    behind.sort_by_cached_key(|m| {
-        let mut hash = blake3::Hasher::new();
-        hash.update(id.as_bytes()).update(m.id.as_bytes());
-        *hash.finalize().as_bytes()
-    });
-    let accounts = behind.iter().take(room).map(|m| m.id).collect();
-    RolloutStep::Pin { wave, accounts }
 }
 
 /// What an account is to be pinned to now; `None` when it stays as it is.

@@ -1,6 +1,10 @@
+use jiff::Timestamp;
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use super::*;
+
+mod policies;
 
 fn settings() -> RolloutSettings {
     RolloutSettings::default()
@@ -44,9 +48,26 @@ fn members(text: &str) -> Vec<Member> {
         .collect()
 }
 
+fn next_of(
+    state: RolloutState,
+    members: &[Member],
+    targets: &[ScpMember],
+    settings: &RolloutSettings,
+) -> RolloutStep {
+    next(
+        id(99),
+        state,
+        members,
+        targets,
+        settings,
+        Timestamp::UNIX_EPOCH,
+    )
+}
+
 #[test]
 fn waves_follow_each_other_and_wait_for_each_other() {
-    let step = |text: &str| match next(id(99), RolloutState::Running, &members(text), &settings()) {
+    let step = |text: &str| match next_of(RolloutState::Running, &members(text), &[], &settings()) {
+        RolloutStep::Attach { .. } => unreachable!("there are no targets"),
         RolloutStep::Wait => "wait".to_owned(),
         RolloutStep::Pin { wave, accounts } => {
             format!("{} {}", wave.name(), accounts.len())
@@ -96,7 +117,7 @@ fn waves_follow_each_other_and_wait_for_each_other() {
 #[test]
 fn only_a_running_rollout_pins() {
     for state in RolloutState::ALL {
-        let step = next(id(9), state, &members("c o"), &settings());
+        let step = next_of(state, &members("c o"), &[], &settings());
         match state {
             RolloutState::Running => assert!(matches!(step, RolloutStep::Pin { .. })),
             RolloutState::RollingBack => assert_eq!(step, RolloutStep::PinBack),
@@ -210,6 +231,7 @@ fn wanted(of_prod: &str, of_sandbox: &str) -> Wanted {
     Wanted {
         units: BTreeMap::from([unit("Prod", of_prod), unit("Sandbox", of_sandbox)]),
         elsewhere: pin("foundation@1"),
+        scps: None,
     }
 }
 
@@ -292,7 +314,7 @@ proptest! {
         let share = (fleet.len() * percent as usize).div_ceil(100).max(1);
         let mut last = None;
         for _ in 0..=3 * fleet.len() {
-            match next(id(1_000), RolloutState::Running, &fleet, &settings) {
+            match next_of(RolloutState::Running, &fleet, &[], &settings) {
                 RolloutStep::Finish => break,
                 RolloutStep::Wait => {
                     let slow = fleet.iter_mut().find(|m| m.standing == Standing::Converging);
@@ -331,7 +353,7 @@ proptest! {
             .collect();
         let share = (fleet.len() * percent as usize).div_ceil(100).max(1);
         while let RolloutStep::Pin { wave, accounts } =
-            next(id(1_000), RolloutState::Running, &fleet, &settings)
+            next_of(RolloutState::Running, &fleet, &[], &settings)
         {
             for m in fleet.iter_mut().filter(|m| accounts.contains(&m.id)) {
                 m.wave = Some(wave);

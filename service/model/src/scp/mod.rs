@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 
 use landfall_policy::lint::Limits;
 use serde::de::IgnoredAny;
@@ -18,11 +19,16 @@ use crate::landing_zone::{LandingZone, SettingsError};
 pub mod changeover;
 mod exemption;
 mod exemption_form;
+mod in_force;
 mod packed;
 
 pub use exemption::{Exempted, Exemption};
 pub use exemption_form::{ExemptionForm, ExemptionProposal};
+pub use in_force::{InForce, ScpCourse, ScpPin};
 pub use packed::{Document, PackedSet, Unpackable, is_ours, sources};
+
+/// The control that keeps them in AWS.
+pub const CONTROL: &str = "organizations.policies";
 
 /// What the names of Landfall's policies in AWS begin with.
 pub const PREFIX: &str = "landfall-";
@@ -80,6 +86,48 @@ impl ScpSettings {
 pub enum ScpTarget {
     Root,
     Unit(OuPath),
+}
+
+impl ScpTarget {
+    /// The root and the OUs between it and this one, outermost first.
+    pub fn above(&self) -> Vec<ScpTarget> {
+        match self {
+            ScpTarget::Root => Vec::new(),
+            ScpTarget::Unit(path) => {
+                let units = path.parent().map(|above| above.with_ancestors());
+                let units = units.into_iter().flatten().map(ScpTarget::Unit);
+                std::iter::once(ScpTarget::Root).chain(units).collect()
+            }
+        }
+    }
+
+    /// Whether it binds the accounts of an OU.
+    pub fn binds(&self, unit: &OuPath) -> bool {
+        match self {
+            ScpTarget::Root => true,
+            ScpTarget::Unit(path) => unit.with_ancestors().contains(path),
+        }
+    }
+
+    /// The word in the database: an OU's path, or `/`.
+    pub fn word(&self) -> &str {
+        match self {
+            ScpTarget::Root => "/",
+            ScpTarget::Unit(path) => path.as_str(),
+        }
+    }
+}
+
+impl FromStr for ScpTarget {
+    type Err = <OuPath as FromStr>::Err;
+
+    /// Reads the [word](ScpTarget::word).
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "/" => Ok(ScpTarget::Root),
+            path => path.parse().map(ScpTarget::Unit),
+        }
+    }
 }
 
 impl fmt::Display for ScpTarget {
@@ -196,13 +244,65 @@ impl ScpSet {
         Ok(set)
     }
 
+    /// The same for sets that say the same in the same places.
     pub fn revision(&self) -> Revision {
-        let content = format!(
-            "{:?}{:?}{:?}",
-            self.documents, self.attachments, self.spared
-        );
-        Revision::of(content.as_bytes())
+        Revision::of(self.content().to_string().as_bytes())
     }
+
+    /// What is remembered of a set, so that a target can keep it.
+    pub fn content(&self) -> Value {
+        let unit = |(target, names): (&ScpTarget, &Vec<String>)| match target {
+            ScpTarget::Root => None,
+            ScpTarget::Unit(path) => Some((path.clone(), names.clone())),
+        };
+        let stored = StoredSet {
+            documents: self.documents.clone(),
+            root: self.attachments.get(&ScpTarget::Root).cloned(),
+            units: self.attachments.iter().filter_map(unit).collect(),
+            exemptable: self.exemptable.clone(),
+        };
+        serde_json::to_value(stored).expect("texts in maps are JSON")
+    }
+
+    /// The set that was remembered so.
+    ///
+    /// # Errors
+    ///
+    /// Where a policy is none by the rules of now.
+    pub fn stored(content: Value) -> Result<Self, String> {
+        let stored: StoredSet =
+            serde_json::from_value(content).map_err(|error| error.to_string())?;
+        for (name, document) in &stored.documents {
+            landfall_policy::Policy::parse(document).map_err(|error| format!("{name}: {error}"))?;
+        }
+        let units = stored.units.into_iter();
+        let units = units.map(|(path, names)| (ScpTarget::Unit(path), names));
+        let root = stored.root.map(|names| (ScpTarget::Root, names));
+        Ok(ScpSet {
+            documents: stored.documents,
+            attachments: units.chain(root).collect(),
+            exemptable: stored.exemptable,
+            spared: BTreeMap::new(),
+        })
+    }
+
+    /// The documents of a target, by name.
+    fn said(&self, target: &ScpTarget) -> BTreeMap<&str, &str> {
+        let names = self.attachments.get(target).into_iter().flatten();
+        let documents = names.filter_map(|name| self.documents.get_key_value(name));
+        documents
+            .map(|(name, document)| (name.as_str(), document.as_str()))
+            .collect()
+    }
+}
+
+/// [`ScpSet`] in the database.
+#[derive(Serialize, Deserialize)]
+struct StoredSet {
+    documents: BTreeMap<String, String>,
+    root: Option<Vec<String>>,
+    units: BTreeMap<OuPath, Vec<String>>,
+    exemptable: BTreeSet<String>,
 }
 
 /// A document's text with the landing zone's words filled in, and otherwise as it was written: what stands twice in it, which

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use axum::Json as Reply;
 use axum::extract::State;
 use jiff::Timestamp;
-use landfall_model::rollout::{RolloutDecision, RolloutState, Standing, Wave};
+use landfall_model::ids::OuPath;
+use landfall_model::rollout::{RolloutDecision, RolloutState, ScpMember, Standing, Wave};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -75,6 +76,60 @@ pub struct RolloutStanding {
     pub behind: u64,
     /// Accounts that it broke: in sync before, and blocked or stuck now.
     pub failed: Vec<FailedAccount>,
+    /// The root and the OUs whose service control policies it changes.
+    pub policies: Vec<PolicyStanding>,
+}
+
+/// A target of service control policies in a rollout.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct PolicyStanding {
+    /// The path of an organizational unit, or `the root`.
+    #[schema(example = "Applications/Sandbox")]
+    pub target: String,
+    /// `behind`; `attaching`: AWS was not seen to have them yet; `attached`.
+    #[schema(value_type = String, example = "attached")]
+    pub state: PolicyState,
+    /// When AWS was first seen to have them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub attached_at: Option<Timestamp>,
+    /// How many accounts it binds.
+    pub accounts: usize,
+}
+
+/// How far a rollout is with a target's policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyState {
+    Behind,
+    Attaching,
+    Attached,
+}
+
+impl PolicyState {
+    /// The word in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            PolicyState::Behind => "behind",
+            PolicyState::Attaching => "attaching",
+            PolicyState::Attached => "attached",
+        }
+    }
+}
+
+impl From<ScpMember> for PolicyStanding {
+    fn from(member: ScpMember) -> Self {
+        PolicyStanding {
+            state: match (member.reached, member.seen_at) {
+                (false, _) => PolicyState::Behind,
+                (true, None) => PolicyState::Attaching,
+                (true, Some(_)) => PolicyState::Attached,
+            },
+            target: member.target.to_string(),
+            attached_at: member.seen_at,
+            accounts: member.accounts,
+        }
+    }
 }
 
 /// The accounts of a wave that a rollout has reached.
@@ -158,7 +213,9 @@ async fn standing(api: &Api, rollout: store::Rollout) -> Result<RolloutStanding,
     let mut behind = 0;
     let mut failed = Vec::new();
     let mut waves: BTreeMap<Wave, BTreeMap<String, u64>> = BTreeMap::new();
-    for account in api.store.rollout_accounts(rollout.id).await? {
+    let accounts = api.store.rollout_accounts(rollout.id).await?;
+    let policies = policies(api, &rollout, &accounts).await?;
+    for account in accounts {
         let Some(standing) = account.standing(&rollout.wanted) else {
             continue;
         };
@@ -192,7 +249,36 @@ async fn standing(api: &Api, rollout: store::Rollout) -> Result<RolloutStanding,
             .collect(),
         behind: if is_over { 0 } else { behind },
         failed,
+        policies,
     })
+}
+
+/// What a rollout that is under way changes. What is over has no pins any more that would tell.
+async fn policies(
+    api: &Api,
+    rollout: &store::Rollout,
+    accounts: &[store::RolloutAccount],
+) -> Result<Vec<PolicyStanding>, Problem> {
+    let under_way = match rollout.state {
+        RolloutState::Proposed
+        | RolloutState::Running
+        | RolloutState::Paused
+        | RolloutState::Stopped => true,
+        RolloutState::RollingBack
+        | RolloutState::RolledBack
+        | RolloutState::Done
+        | RolloutState::Superseded => false,
+    };
+    if !under_way {
+        return Ok(Vec::new());
+    }
+    let course = api.store.scp_course().await?;
+    let units = accounts.iter().map(|account| &account.organizational_unit);
+    let units: Vec<&OuPath> = units.collect();
+    let files = &api.scps.0;
+    let all = ScpMember::all(rollout.id, &course, &api.landing_zone, files, &units);
+    let changed = all.into_iter().filter(|member| member.changes);
+    Ok(changed.map(PolicyStanding::from).collect())
 }
 
 /// Start a rollout that was proposed, or one that was rolled back again

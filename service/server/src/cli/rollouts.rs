@@ -129,6 +129,17 @@ fn show(client: &Client, standing: RolloutStanding) -> std::io::Result<()> {
         fields.push((wave.wave.name(), counts.join(", ")));
     }
     fields.push(("behind", standing.behind.to_string()));
+    for policies in &standing.policies {
+        let state = match policies.attached_at {
+            Some(at) => format!("attached since {at:.0}"),
+            None => policies.state.name().to_owned(),
+        };
+        let value = format!(
+            "{}: {state}, {} accounts",
+            policies.target, policies.accounts
+        );
+        fields.push(("policies", value));
+    }
     out::fields(&fields)?;
     for account in &standing.failed {
         let number = account.account_id.as_deref().unwrap_or("without a number");

@@ -5,6 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use landfall_model::finding::Finding;
 use landfall_model::ids::AccountId;
+use landfall_model::scp::ScpCourse;
 
 use crate::engine::chain;
 use crate::store::{AccountFilter, AtWork, Store, StoreError};
@@ -18,6 +19,8 @@ pub struct Remembered {
     pub governed: Vec<AccountId>,
     /// Exemptions from service control policies.
     pub exemptions: Vec<AtWork>,
+    /// Which policies stand where.
+    pub scps: ScpCourse,
 }
 
 /// What was found, and what the database remembers. `now` is this machine's clock.
@@ -54,6 +57,7 @@ async fn look(url: &str, now: Timestamp) -> Result<(usize, Remembered), StoreErr
     let mut remembered = Remembered::default();
     if behind == 0 {
         remembered.exemptions = store.exemptions_at_work(now).await?;
+        remembered.scps = store.scp_course().await?;
         let filter = AccountFilter {
             has_account_id: Some(true),
             ..AccountFilter::default()

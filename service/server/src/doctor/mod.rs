@@ -101,9 +101,10 @@ pub async fn examine(
     if let (Ok(features), Ok(members)) = (&features, &members)
         && judgement::can_be_planned(zone, features)
     {
-        let (scps, exemptions) = (&catalogue.scps, &remembered.exemptions);
-        let sparing = exemptions::sparing(scps, zone.scps, exemptions, now);
-        let scps = sparing.unwrap_or_else(|| scps.clone());
+        let Remembered {
+            exemptions, scps, ..
+        } = remembered;
+        let scps = exemptions::in_force(scps, &catalogue.scps, zone, exemptions, now);
         let planned = plans::plan(cloud, zone, catalogue, scps, &aws, members).await;
         findings.extend(planned);
     }

@@ -19,7 +19,7 @@ use landfall_model::finding::Finding;
 use landfall_model::ids::{AccountId, ControlId, Email, Region};
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::place::{Organization, Place};
-use landfall_model::scp::ScpSet;
+use landfall_model::scp::InForce;
 use serde_json::Value;
 
 use crate::catalogue::Catalogue;
@@ -30,12 +30,12 @@ const CELLS_AT_ONCE: usize = 64;
 /// What one control said in one Region: the sentences of its changes, or why it could not look.
 type Told = Result<Vec<String>, CloudError>;
 
-/// The findings of all controls of the organization's baseline. `scps`: the catalogue's, sparing whoever is exempted.
+/// The findings of all controls of the organization's baseline. `scps`: the policies as they are to stand now.
 pub(super) async fn plan(
     cloud: &Cloud,
     zone: &Arc<LandingZone>,
     catalogue: &Catalogue,
-    scps: ScpSet,
+    scps: InForce,
     aws: &Aws,
     members: &[Member],
 ) -> Vec<Finding> {

@@ -1,6 +1,7 @@
 //! A pass over an account: the next step of its life, again and again, until only time or a person can help.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 use landfall_controls::cloud::Errand;
@@ -410,7 +411,7 @@ impl Engine {
             vending: account.phase != Phase::Governed,
             place: Place {
                 landing_zone: self.landing_zone.clone(),
-                scps: self.scps.clone(),
+                scps: Arc::default(),
                 organization: self.organization().await?,
                 account: number.clone(),
                 account_name: Some(account.request.name.clone()),

@@ -4,27 +4,31 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use landfall_controls::registry;
 use landfall_model::cell::CellStatus;
 use landfall_model::consent::ConsentState;
-use landfall_model::ids::TargetId;
-use landfall_model::scp::{Exemption, ScpSet, ScpSettings};
+use landfall_model::ids::{ControlId, TargetId};
+use landfall_model::landing_zone::LandingZone;
+use landfall_model::scp::{self, Exemption, InForce, ScpCourse, ScpSet, ScpSettings};
 use tracing::{info, warn};
 
+use super::cells::Work;
 use super::{Engine, PassError, held};
 use crate::store::{Account, AtWork, Lease};
-
-/// The control that puts them into AWS.
-const POLICIES: &str = "organizations.policies";
 
 /// The exemptions of one pass.
 pub(super) struct Exemptions {
     as_of: Timestamp,
     at_work: Vec<AtWork>,
     /// The policies, sparing whoever is exempted.
-    pub(super) scps: Arc<ScpSet>,
+    pub(super) scps: Arc<InForce>,
 }
 
 impl Exemptions {
+    pub(super) fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
     fn is_in_force(&self, exemption: &AtWork) -> bool {
         is_in_force(exemption, self.as_of)
     }
@@ -71,19 +75,37 @@ pub fn sparing(
     Some(sparing(&fitting))
 }
 
+/// The policies as they are to stand now: what the course of rollouts says of each target, sparing whoever is exempted.
+pub fn in_force(
+    course: &ScpCourse,
+    files: &ScpSet,
+    zone: &LandingZone,
+    at_work: &[AtWork],
+    now: Timestamp,
+) -> InForce {
+    let targets = zone.scp_targets();
+    let (in_force, crowded) = course.in_force(&targets, files, zone.scps, |set| {
+        sparing(set, zone.scps, at_work, now).unwrap_or_else(|| set.clone())
+    });
+    for target in crowded {
+        warn!(
+            "{target} has no room to try what is to come from above: it gets that when those above do"
+        );
+    }
+    in_force
+}
+
 impl Engine {
-    /// The exemptions as they are now.
+    /// The exemptions as they are now, and the policies.
     pub(super) async fn exemptions(&self) -> Result<Exemptions, PassError> {
         let as_of = self.clock.now();
         let at_work = self.store.exemptions_at_work(as_of).await?;
-        let scps = match sparing(&self.scps, self.landing_zone.scps, &at_work, as_of) {
-            Some(sparing) => Arc::new(sparing),
-            None => self.scps.clone(),
-        };
+        let course = self.store.scp_course().await?;
+        let scps = in_force(&course, &self.scps, &self.landing_zone, &at_work, as_of);
         Ok(Exemptions {
             as_of,
             at_work,
-            scps,
+            scps: Arc::new(scps),
         })
     }
 
@@ -111,7 +133,25 @@ impl Engine {
         Ok(())
     }
 
-    /// Tells which exemptions took effect and which ended, once the policies were seen in AWS as this pass wants them.
+    /// Whether AWS was seen to have the policies as this pass wants them.
+    pub(super) async fn policies_stand(&self, work: &Work<'_>) -> Result<bool, PassError> {
+        let id: ControlId = scp::CONTROL.parse().expect("it is a control's name");
+        let region = &work.place.region;
+        let (Some(control), Some(entry)) =
+            (registry::control(&id), work.baseline.controls.get(&id))
+        else {
+            return Ok(false);
+        };
+        let desired = control.desired(&entry.parameters_at(region, None), &work.place)?;
+        let cells = self.store.cells(TargetId::Organization).await?;
+        Ok(cells.iter().any(|cell| {
+            cell.key.control == id
+                && cell.status() == CellStatus::InSync
+                && cell.revision == desired.revision
+        }))
+    }
+
+    /// Tells which exemptions took effect and which ended, once the policies stand in AWS as this pass wants them.
     pub(super) async fn tell_exemptions(
         &self,
         lease: &Lease,
@@ -123,15 +163,6 @@ impl Engine {
             .filter(|one| exemptions.is_in_force(one) == one.exemption.effective_at.is_none())
             .partition(|one| exemptions.is_in_force(one));
         if begun.is_empty() && over.is_empty() {
-            return Ok(());
-        }
-        let cells = self.store.cells(TargetId::Organization).await?;
-        let seen = cells.iter().any(|cell| {
-            cell.key.control.as_str() == POLICIES
-                && cell.status() == CellStatus::InSync
-                && cell.observed_at.is_some_and(|at| at >= exemptions.as_of)
-        });
-        if !seen {
             return Ok(());
         }
         let of = |some: Vec<&'_ AtWork>| -> Vec<Exemption> {

@@ -13,13 +13,13 @@ use landfall_model::ids::{AccountId, Email, TargetId};
 use landfall_model::landing_zone::FoundationAccount;
 use landfall_model::place::{Organization, Place};
 use landfall_model::request::AccountRequest;
-use landfall_model::scp::ScpSet;
+use landfall_model::scp::InForce;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
 
 use super::cells::Work;
-use super::{Engine, Pass, PassError};
+use super::{Engine, Pass, PassError, held};
 use crate::store::{Account, AccountFilter, Lease, NewRequest, Purpose};
 
 /// What never changes about the organization once it was found.
@@ -52,7 +52,11 @@ impl Engine {
             .organization_work(lease, young, exemptions.scps.clone())
             .await?;
         let pass = self.reconcile_cells(&work, shutdown).await?;
-        self.tell_exemptions(lease, &exemptions).await?;
+        if self.policies_stand(&work).await? {
+            self.tell_exemptions(lease, &exemptions).await?;
+            let (as_of, now) = (exemptions.as_of(), self.clock.now());
+            held(self.store.scps_seen(lease, as_of, now).await?)?;
+        }
         let next_due = [rollout_due, exemptions.first_end()].into_iter().flatten();
         let complete = log_archive.is_some() && security.is_some();
         Ok(Pass {
@@ -66,7 +70,7 @@ impl Engine {
         &'a self,
         lease: &'a Lease,
         young: bool,
-        scps: Arc<ScpSet>,
+        scps: Arc<InForce>,
     ) -> Result<Work<'a>, PassError> {
         let found = self.found().await?;
         Ok(Work {

@@ -1,4 +1,5 @@
 //! Rollouts: what a start begins, what the organization's pass moves on, and which baseline an account's pass works with.
+//! Which service control policies stand where while one moves is told by `exemptions::in_force`.
 //!
 //! An account's pass knows nothing of waves. It works with the revision that the account is pinned to, as it was stored:
 //! so a replica that was started with other files does not undo what another one does, and an account that a rollout has
@@ -10,8 +11,9 @@ use landfall_controls::registry;
 use landfall_model::baseline::{self, Baseline};
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::event::EventKind;
-use landfall_model::ids::TargetId;
-use landfall_model::rollout::{self, Member, Pin, RolloutState, RolloutStep, Wanted};
+use landfall_model::ids::{OuPath, TargetId};
+use landfall_model::rollout::{self, Member, Pin, RolloutState, RolloutStep, ScpMember, Wanted};
+use landfall_model::scp::ScpTarget;
 use tracing::{info, warn};
 
 use super::{Engine, PassError, held};
@@ -33,7 +35,8 @@ impl Engine {
         self.store
             .pin_organization(&Pin::to(of_organization), now)
             .await?;
-        let wanted = Wanted::new(&self.landing_zone, &self.baselines);
+        self.store.keep_scps(&self.scps, now).await?;
+        let wanted = Wanted::new(&self.landing_zone, &self.baselines, &self.scps);
         let automatic = self.landing_zone.rollout.automatic;
         if let Some(begun) = self.store.begin_rollout(&wanted, automatic, now).await? {
             let state = begun.state.name();
@@ -87,8 +90,26 @@ impl Engine {
             .collect();
         let now = self.clock.now();
         let again = now + LOOK;
-        match rollout::next(rollout.id, rollout.state, &members, settings) {
+        let scps = self.store.scp_course().await?;
+        let units = accounts.iter().map(|account| &account.organizational_unit);
+        let units: Vec<&OuPath> = units.collect();
+        let targets = ScpMember::all(rollout.id, &scps, &self.landing_zone, &self.scps, &units);
+        match rollout::next(rollout.id, rollout.state, &members, &targets, settings, now) {
             RolloutStep::Wait => {}
+            RolloutStep::Attach { wave, targets } => {
+                info!(rollout = %rollout.id, ?wave, ?targets, "the rollout goes on with service control policies");
+                let there = |account: &&RolloutAccount| {
+                    let unit = ScpTarget::Unit(account.organizational_unit.clone());
+                    targets.contains(&unit)
+                };
+                let there: Vec<&RolloutAccount> = accounts.iter().filter(there).collect();
+                let what = (wave, targets.as_slice());
+                held(
+                    self.store
+                        .attach_wave(lease, rollout, what, &there, now)
+                        .await?,
+                )?;
+            }
             RolloutStep::Pin {
                 wave,
                 accounts: chosen,

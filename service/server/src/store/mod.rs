@@ -60,6 +60,7 @@ mod requests;
 mod results;
 mod rollout_accounts;
 mod rollouts;
+mod scp_pins;
 mod sql;
 mod tokens;
 mod touches;

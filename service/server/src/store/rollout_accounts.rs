@@ -20,8 +20,8 @@ use super::events::{self, LANDFALL, NewEvent};
 use super::lease::{self, Lease, LeaseState};
 use super::pins::{self, pin_in};
 use super::rollouts::{Rollout, change, is_still};
-use super::sql::{BadColumn, Builder, Row, Stored, query};
-use super::{Store, Tell};
+use super::sql::{BadColumn, Builder, Query, Row, Stored, query};
+use super::{Store, Tell, scp_pins};
 
 /// An account as a rollout sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,18 +177,7 @@ impl Store {
             let mut told = vec![Tell::Due, Tell::Events(TargetId::Organization)];
             for account in accounts {
                 lease::lock(&mut tx, account.target()).await?;
-                let remember = query(
-                    "insert into rollout_account (rollout_id, target_id, wave, was_in_sync, pinned_at)
-                     values ($1, $2, $3, $4, $5)
-                     on conflict (rollout_id, target_id) do update set wave = excluded.wave,
-                        was_in_sync = excluded.was_in_sync, pinned_at = excluded.pinned_at",
-                )
-                .bind(rollout.id)
-                .bind(account.target())
-                .bind(wave.name())
-                .bind(account.is_in_sync())
-                .bind(now);
-                tx.execute(remember).await?;
+                tx.execute(remember(rollout, wave, account, now)).await?;
                 let to = rollout.wanted.of(&account.organizational_unit);
                 let why = format!("by rollout {} ({})", rollout.id, wave.name());
                 pin_in(&mut tx, account.target(), to, &why, now).await?;
@@ -235,10 +224,29 @@ impl Store {
             // Begun again, it begins with the first wave.
             let forget = query("delete from rollout_account where rollout_id = $1");
             tx.execute(forget.bind(rollout.id)).await?;
+            scp_pins::forget(&mut tx).await?;
             let state = RolloutState::RolledBack;
             change(&mut tx, rollout, state, LANDFALL, reason, now).await?;
             self.commit(tx, &told).await?;
         }
         Ok(LeaseState::Held)
     }
+}
+
+/// That a rollout has reached an account, and whether it was whole then. Reached before, it was reached then.
+pub(super) fn remember(
+    rollout: &Rollout,
+    wave: Wave,
+    account: &RolloutAccount,
+    now: Timestamp,
+) -> Query {
+    query(
+        "insert into rollout_account (rollout_id, target_id, wave, was_in_sync, pinned_at)
+         values ($1, $2, $3, $4, $5) on conflict (rollout_id, target_id) do nothing",
+    )
+    .bind(rollout.id)
+    .bind(account.target())
+    .bind(wave.name())
+    .bind(account.is_in_sync())
+    .bind(now)
 }

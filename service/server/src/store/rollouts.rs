@@ -16,7 +16,7 @@ use super::error::StoreError;
 use super::events::{self, LANDFALL, NewEvent};
 use super::lease::{self, Lease, LeaseState};
 use super::sql::{BadColumn, Builder, Query, Row, Stored, Value, query};
-use super::{Page, Store, Tell};
+use super::{Page, Store, Tell, scp_pins};
 
 /// A change of what accounts are to have.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,10 +94,10 @@ impl Store {
                 RolloutState::Done,
                 "the first start: accounts are pinned to what the files say",
             ),
-            Some(_) if automatic => (RolloutState::Running, "a start brought other baselines"),
+            Some(_) if automatic => (RolloutState::Running, "a start brought other files"),
             Some(_) => (
                 RolloutState::Proposed,
-                "a start brought other baselines; somebody has to start the rollout",
+                "a start brought other files; somebody has to start the rollout",
             ),
         };
         let new = Rollout {
@@ -192,6 +192,9 @@ impl Store {
         }
         if is_still(&mut tx, rollout).await? {
             change(&mut tx, rollout, state, LANDFALL, reason, now).await?;
+            if state == RolloutState::Done {
+                scp_pins::forget(&mut tx).await?;
+            }
             self.commit(tx, &[Tell::Events(TargetId::Organization)])
                 .await?;
         }

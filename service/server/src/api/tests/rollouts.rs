@@ -17,7 +17,7 @@ async fn two_rollouts(server: &Server) -> (String, String) {
     let all: Vec<&Baseline> = catalogue.baselines.iter().collect();
     server.store.ensure_organization(now()).await.unwrap();
     server.store.keep_revisions(&all, now()).await.unwrap();
-    let wanted = Wanted::new(&zone, &catalogue.baselines);
+    let wanted = Wanted::new(&zone, &catalogue.baselines, &catalogue.scps);
     let first = server
         .store
         .begin_rollout(&wanted, true, now())
@@ -25,7 +25,7 @@ async fn two_rollouts(server: &Server) -> (String, String) {
         .unwrap();
     let text = text.replace("baseline = \"production\"", "baseline = \"admin\"");
     let zone = LandingZone::parse("landing-zone.toml", &text).unwrap();
-    let wanted = Wanted::new(&zone, &catalogue.baselines);
+    let wanted = Wanted::new(&zone, &catalogue.baselines, &catalogue.scps);
     let second = server
         .store
         .begin_rollout(&wanted, true, now())
@@ -73,6 +73,31 @@ async fn a_rollout_is_listed_shown_and_decided_on() {
     }
     let metrics = server.get("/rollouts").await;
     assert_eq!(metrics.body["items"][0]["state"], "rolling_back");
+}
+
+#[tokio::test]
+async fn a_rollout_tells_where_the_policies_that_it_changes_stand() {
+    let server = Server::start().await;
+    let text = include_str!("../../../../../deploy/landing-zone.toml");
+    let zone = LandingZone::parse("landing-zone.toml", text).unwrap();
+    let catalogue = Catalogue::load(&zone, None, None).unwrap();
+    let mut before = catalogue.scps.clone();
+    let sandbox = "Applications/Sandbox".parse().unwrap();
+    before.attachments.remove(&sandbox);
+    let all: Vec<&Baseline> = catalogue.baselines.iter().collect();
+    server.store.ensure_organization(now()).await.unwrap();
+    server.store.keep_revisions(&all, now()).await.unwrap();
+    for set in [&before, &catalogue.scps] {
+        server.store.keep_scps(set, now()).await.unwrap();
+        let wanted = Wanted::new(&zone, &catalogue.baselines, set);
+        let begun = server.store.begin_rollout(&wanted, true, now()).await;
+        begun.unwrap().expect("it is another than before");
+    }
+    let latest = server.get("/rollouts").await.body["items"][0]["id"].clone();
+    let path = format!("/rollouts/{}", latest.as_str().unwrap());
+    let shown = server.get(&path).await.body;
+    let behind = json!([{ "target": "Applications/Sandbox", "state": "behind", "accounts": 0 }]);
+    assert_eq!(shown["policies"], behind, "{shown:#}");
 }
 
 #[tokio::test]

@@ -1,0 +1,115 @@
+//! Which service control policies each target has while a rollout brings others.
+
+use landfall_model::rollout::{RolloutDecision, RolloutState, Standing, Wave};
+use landfall_model::scp::{ScpSet, ScpTarget};
+use landfall_server::catalogue::Catalogue;
+use landfall_server::store::{LeaseState, Rollout};
+use landfall_tests::database::both;
+
+use super::rollouts::{accounts, first_start, governed, standings, wanted};
+use super::*;
+
+/// Other policies than the program's.
+fn other_set() -> ScpSet {
+    let Catalogue { mut scps, .. } = wanted("production").1;
+    scps.attachments.remove(&ScpTarget::Root);
+    scps
+}
+
+async fn begin(store: &Store, set: &ScpSet, now: Timestamp) -> Rollout {
+    let mut wanted = wanted("production").0;
+    wanted.scps = Some(set.revision());
+    store.keep_scps(set, now).await.unwrap();
+    let begun = store.begin_rollout(&wanted, true, now).await.unwrap();
+    begun.expect("it is another than before")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_keeps_what_it_has_until_a_rollout_reaches_it_and_is_seen() {
+    both(async |db| {
+        let store = &db.store;
+        let old = wanted("production").1.scps;
+        store.keep_scps(&old, at(0)).await.unwrap();
+        first_start(store).await;
+        let account = governed(store, "a@example.com", "222222222222").await;
+        let unit = account.request.organizational_unit.clone();
+        let target = ScpTarget::Unit(unit.clone());
+
+        let new = other_set();
+        let rollout = begin(store, &new, at(5)).await;
+        let course = store.scp_course().await.unwrap();
+        assert_eq!(course.settled, Some(old.revision()));
+        assert_eq!(course.wanted, Some(new.revision()));
+        assert_eq!(course.sets[&old.revision()], old);
+        assert_eq!(course.sets[&new.revision()], new);
+        assert!(course.pins.is_empty());
+
+        let lease = claim(store, TargetId::Organization, at(10_000)).await;
+        let all = accounts(store, &rollout).await;
+        let all: Vec<_> = all.iter().collect();
+        let targets = [ScpTarget::Root, target.clone()];
+        let what = (Some(Wave::Canary), targets.as_slice());
+        let attached = store.attach_wave(&lease, &rollout, what, &all, at(10_100)).await;
+        assert_eq!(attached.unwrap(), LeaseState::Held);
+        let pins = store.scp_course().await.unwrap().pins;
+        assert_eq!(pins.keys().collect::<Vec<_>>(), [&ScpTarget::Root, &target]);
+        let pin = &pins[&target];
+        assert_eq!((&pin.revision, pin.rollout), (&new.revision(), rollout.id));
+        assert_eq!((pin.wave, pin.seen_at), (Some(Wave::Canary), None));
+        // AWS does not have it yet: nobody has to look.
+        assert_eq!(standings(store, &rollout).await, [Some(Standing::InSync)]);
+        let seen = store.scps_seen(&lease, at(10_050), at(10_200)).await;
+        assert_eq!(seen.unwrap(), LeaseState::Held);
+        assert_eq!(store.scp_course().await.unwrap().pins[&target].seen_at, None);
+
+        // Who works on the account now does so in vain: what he saw may have been before.
+        store.wake(account.target(), at(10_200)).await.unwrap();
+        let at_work = claim(store, account.target(), at(10_200)).await;
+        let seen = store.scps_seen(&lease, at(10_100), at(10_300)).await;
+        assert_eq!(seen.unwrap(), LeaseState::Held);
+        let pins = store.scp_course().await.unwrap().pins;
+        assert_eq!(pins[&target].seen_at, Some(at(10_300)));
+        assert_eq!(standings(store, &rollout).await, [Some(Standing::Converging)]);
+        let renewed = store.renew(&at_work, at(20_000)).await.unwrap();
+        assert_eq!(renewed, LeaseState::Lost);
+        let cells = store.cells(account.target()).await.unwrap();
+        assert!(cells.iter().all(|cell| cell.due_at <= at(10_300)), "{cells:?}");
+
+        let state = RolloutState::Done;
+        let ended = store.end_rollout(&lease, &rollout, state, "all have it", at(10_400)).await;
+        assert_eq!(ended.unwrap(), LeaseState::Held);
+        let course = store.scp_course().await.unwrap();
+        assert!(course.pins.is_empty());
+        assert_eq!(course.settled, Some(new.revision()));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_rolled_back_is_what_was_settled() {
+    both(async |db| {
+        let store = &db.store;
+        store.keep_scps(&wanted("production").1.scps, at(0)).await.unwrap();
+        first_start(store).await;
+        let rollout = begin(store, &other_set(), at(5)).await;
+        let lease = claim(store, TargetId::Organization, at(10)).await;
+        let targets = [ScpTarget::Root];
+        let attached = store.attach_wave(&lease, &rollout, (None, &targets), &[], at(11)).await;
+        assert_eq!(attached.unwrap(), LeaseState::Held);
+        assert_eq!(store.scp_course().await.unwrap().pins.len(), 1);
+
+        let back = RolloutDecision::RollBack;
+        store.decide_rollout(rollout.id, back, "anna", "", at(12)).await.unwrap();
+        // It does not go on by a decision that is older.
+        let targets = ["Admin".parse().unwrap()];
+        store.attach_wave(&lease, &rollout, (None, &targets), &[], at(13)).await.unwrap();
+        assert_eq!(store.scp_course().await.unwrap().pins.len(), 1);
+        let rolling = store.rollout(rollout.id).await.unwrap().expect("it is there");
+        let back = store.pin_back(&lease, &rolling, &[], "", at(14)).await;
+        assert_eq!(back.unwrap(), LeaseState::Held);
+        let course = store.scp_course().await.unwrap();
+        assert!(course.pins.is_empty());
+        assert_eq!(course.settled, Some(wanted("production").1.scps.revision()));
+    })
+    .await;
+}
