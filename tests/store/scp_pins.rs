@@ -44,12 +44,20 @@ async fn a_target_keeps_what_it_has_until_a_rollout_reaches_it_and_is_seen() {
         assert_eq!(course.sets[&new.revision()], new);
         assert!(course.pins.is_empty());
 
-        let lease = claim(store, TargetId::Organization, at(10_000)).await;
+        let worker = Uuid::now_v7();
+        let mut leases = store.claim(worker, at(10_000), 100, MINUTE).await.unwrap();
+        let mut lease_on = |target| {
+            let place = leases.iter().position(|lease| lease.target == target);
+            leases.swap_remove(place.expect("it is due"))
+        };
+        let (lease, at_work) = (lease_on(TargetId::Organization), lease_on(account.target()));
         let all = accounts(store, &rollout).await;
         let all: Vec<_> = all.iter().collect();
         let targets = [ScpTarget::Root, target.clone()];
         let what = (Some(Wave::Canary), targets.as_slice());
-        let attached = store.attach_wave(&lease, &rollout, what, &all, at(10_100)).await;
+        let attached = store
+            .attach_wave(&lease, &rollout, what, &all, at(10_003))
+            .await;
         assert_eq!(attached.unwrap(), LeaseState::Held);
         let pins = store.scp_course().await.unwrap().pins;
         assert_eq!(pins.keys().collect::<Vec<_>>(), [&ScpTarget::Root, &target]);
@@ -58,25 +66,37 @@ async fn a_target_keeps_what_it_has_until_a_rollout_reaches_it_and_is_seen() {
         assert_eq!((pin.wave, pin.seen_at), (Some(Wave::Canary), None));
         // AWS does not have it yet: nobody has to look.
         assert_eq!(standings(store, &rollout).await, [Some(Standing::InSync)]);
-        let seen = store.scps_seen(&lease, at(10_050), at(10_200)).await;
+        let seen = store.scps_seen(&lease, at(10_002), at(10_004)).await;
         assert_eq!(seen.unwrap(), LeaseState::Held);
-        assert_eq!(store.scp_course().await.unwrap().pins[&target].seen_at, None);
+        assert_eq!(
+            store.scp_course().await.unwrap().pins[&target].seen_at,
+            None
+        );
 
+        db.sql("update cell set due_at = 90000000000000")
+            .await
+            .unwrap();
         // Who works on the account now does so in vain: what he saw may have been before.
-        store.wake(account.target(), at(10_200)).await.unwrap();
-        let at_work = claim(store, account.target(), at(10_200)).await;
-        let seen = store.scps_seen(&lease, at(10_100), at(10_300)).await;
+        let seen = store.scps_seen(&lease, at(10_003), at(10_005)).await;
         assert_eq!(seen.unwrap(), LeaseState::Held);
         let pins = store.scp_course().await.unwrap().pins;
-        assert_eq!(pins[&target].seen_at, Some(at(10_300)));
-        assert_eq!(standings(store, &rollout).await, [Some(Standing::Converging)]);
+        assert_eq!(pins[&target].seen_at, Some(at(10_005)));
+        assert_eq!(
+            standings(store, &rollout).await,
+            [Some(Standing::Converging)]
+        );
         let renewed = store.renew(&at_work, at(20_000)).await.unwrap();
         assert_eq!(renewed, LeaseState::Lost);
         let cells = store.cells(account.target()).await.unwrap();
-        assert!(cells.iter().all(|cell| cell.due_at <= at(10_300)), "{cells:?}");
+        assert!(
+            !cells.is_empty() && cells.iter().all(|cell| cell.due_at == at(10_005)),
+            "{cells:?}"
+        );
 
         let state = RolloutState::Done;
-        let ended = store.end_rollout(&lease, &rollout, state, "all have it", at(10_400)).await;
+        let ended = store
+            .end_rollout(&lease, &rollout, state, "all have it", at(10_006))
+            .await;
         assert_eq!(ended.unwrap(), LeaseState::Held);
         let course = store.scp_course().await.unwrap();
         assert!(course.pins.is_empty());
@@ -89,22 +109,37 @@ async fn a_target_keeps_what_it_has_until_a_rollout_reaches_it_and_is_seen() {
 async fn what_was_rolled_back_is_what_was_settled() {
     both(async |db| {
         let store = &db.store;
-        store.keep_scps(&wanted("production").1.scps, at(0)).await.unwrap();
+        store
+            .keep_scps(&wanted("production").1.scps, at(0))
+            .await
+            .unwrap();
         first_start(store).await;
         let rollout = begin(store, &other_set(), at(5)).await;
         let lease = claim(store, TargetId::Organization, at(10)).await;
         let targets = [ScpTarget::Root];
-        let attached = store.attach_wave(&lease, &rollout, (None, &targets), &[], at(11)).await;
+        let attached = store
+            .attach_wave(&lease, &rollout, (None, &targets), &[], at(11))
+            .await;
         assert_eq!(attached.unwrap(), LeaseState::Held);
         assert_eq!(store.scp_course().await.unwrap().pins.len(), 1);
 
         let back = RolloutDecision::RollBack;
-        store.decide_rollout(rollout.id, back, "anna", "", at(12)).await.unwrap();
+        store
+            .decide_rollout(rollout.id, back, "anna", "", at(12))
+            .await
+            .unwrap();
         // It does not go on by a decision that is older.
         let targets = ["Admin".parse().unwrap()];
-        store.attach_wave(&lease, &rollout, (None, &targets), &[], at(13)).await.unwrap();
+        let stale = store
+            .attach_wave(&lease, &rollout, (None, &targets), &[], at(13))
+            .await;
+        assert_eq!(stale.unwrap(), LeaseState::Held);
         assert_eq!(store.scp_course().await.unwrap().pins.len(), 1);
-        let rolling = store.rollout(rollout.id).await.unwrap().expect("it is there");
+        let rolling = store
+            .rollout(rollout.id)
+            .await
+            .unwrap()
+            .expect("it is there");
         let back = store.pin_back(&lease, &rolling, &[], "", at(14)).await;
         assert_eq!(back.unwrap(), LeaseState::Held);
         let course = store.scp_course().await.unwrap();
