@@ -14,8 +14,9 @@ use landfall_server::engine::Settings;
 use landfall_server::engine::clock::SystemClock;
 use landfall_server::store::{Account, Event, Rollout, RolloutDecided, Store};
 use landfall_tests::database::Database;
+use landfall_tests::rollouts;
 use landfall_tests::world::{
-    Running, TIME_SCALE, World, ask_in, eventually, governed, landing_zone_in, soon, state_of,
+    Running, TIME_SCALE, World, ask_in, eventually, governed, landing_zone_in,
 };
 use tempfile::TempDir;
 
@@ -97,25 +98,11 @@ impl Story {
     }
 
     async fn latest(&self) -> Rollout {
-        let course = self.store().course().await.expect("the store answers");
-        course.expect("there was a start").latest
+        rollouts::latest(self.store()).await
     }
 
     async fn reaches(&self, state: RolloutState) -> Rollout {
-        let reached = soon(async || {
-            let latest = self.latest().await;
-            (latest.state == state).then_some(latest)
-        })
-        .await;
-        match reached {
-            Some(rollout) => rollout,
-            None => panic!(
-                "it is never {}: {:?}\n{}",
-                state.name(),
-                self.latest().await,
-                state_of(self.store()).await
-            ),
-        }
+        rollouts::reaches(self.store(), state).await
     }
 
     async fn decide(&self, decision: RolloutDecision) {

@@ -13,9 +13,10 @@ use landfall_server::engine::clock::Clock;
 use landfall_server::store::{Account, Rollout, RolloutDecided, Store};
 use landfall_tests::clock::Forward;
 use landfall_tests::database::Database;
+use landfall_tests::rollouts;
 use landfall_tests::world::{
     Running, TIME_SCALE, World, ask_in, eventually, every, governed, landing_zone_in,
-    organization_in_sync, soon, state_of,
+    organization_in_sync,
 };
 use tempfile::TempDir;
 
@@ -107,27 +108,8 @@ impl Story {
         start(&self.world, self.store(), &self.clock).await
     }
 
-    async fn latest(&self) -> Rollout {
-        let course = self.store().course().await.expect("the store answers");
-        course.expect("there was a start").latest
-    }
-
     async fn reaches(&self, state: RolloutState) -> Rollout {
-        let reached = soon(async || {
-            let latest = self.latest().await;
-            (latest.state == state).then_some(latest)
-        })
-        .await;
-        match reached {
-            Some(rollout) => rollout,
-            None => panic!(
-                "it is never {}: {:?}\n{:?}\n{}",
-                state.name(),
-                self.latest().await,
-                self.store().scp_course().await.map(|course| course.pins),
-                state_of(self.store()).await
-            ),
-        }
+        rollouts::reaches(self.store(), state).await
     }
 
     /// Where the new policy stands in AWS.

@@ -193,6 +193,7 @@ async fn a_setting_that_cannot_be_used_is_named() {
             vec!["--lease", "at least one second"],
         ),
         ("LANDFALL_AWS_TIME_SCALE", "0", vec!["--aws-time-scale"]),
+        ("LANDFALL_TARGETS_AT_ONCE", "0", vec!["--targets-at-once"]),
     ] {
         let (_sim, _database, mut serve) = server().await;
         serve.set(variable, value);

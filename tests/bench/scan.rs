@@ -26,6 +26,9 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 /// How many times as fast as AWS the stage is set.
 const HASTE: u32 = 600;
 
+/// A setting of the server that is worth comparing.
+const TARGETS_AT_ONCE: &str = "LANDFALL_TARGETS_AT_ONCE";
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let accounts = accounts()?;
@@ -48,6 +51,9 @@ async fn main() -> anyhow::Result<()> {
     serve.set("LANDFALL_AWS_TIME_SCALE", HASTE.to_string());
     // Where it listens is said at `info`.
     serve.set("LANDFALL_LOG", "warn,landfall_server::cli=info");
+    if let Ok(targets) = std::env::var(TARGETS_AT_ONCE) {
+        serve.set(TARGETS_AT_ONCE, targets);
+    }
 
     let began = Instant::now();
     let mut process = serve.start();
@@ -100,9 +106,10 @@ async fn main() -> anyhow::Result<()> {
     );
 
     // Everything is due at this moment, as after a long stop.
-    let (before, cpu, began) = (
+    let (before, cpu, of_aws, began) = (
         Calls::so_far(sim.shared()),
         cpu_time(process.id())?,
+        cpu_time(std::process::id())?,
         Instant::now(),
     );
     let due = jiff::Timestamp::now().as_millisecond();
@@ -119,6 +126,7 @@ async fn main() -> anyhow::Result<()> {
     .await?;
     let took = began.elapsed();
     let cpu = cpu_time(process.id())? - cpu;
+    let of_aws = cpu_time(std::process::id())? - of_aws;
     let made = Calls::so_far(sim.shared()).since(&before);
     let (by_rate, bucket) = made.by_rate();
     let by_latency = made.by_latency(CALLS_IN_FLIGHT);
@@ -145,6 +153,14 @@ async fn main() -> anyhow::Result<()> {
     println!(
         "  {:.3} ms of CPU for each call",
         cpu.as_secs_f64() * 1_000.0 / made.total() as f64
+    );
+    // AWS is simulated on the same cores: where they have no time left, the ratio says nothing of waiting.
+    let cores = std::thread::available_parallelism()?.get() as f64;
+    println!(
+        "  {:.1} s of CPU of ours and {:.1} s of the simulated AWS's kept {cores} cores {:.0} % busy",
+        cpu.as_secs_f64(),
+        of_aws.as_secs_f64(),
+        (cpu + of_aws).as_secs_f64() * 100.0 / (took.as_secs_f64() * cores)
     );
     let full = resident(process.id())?;
     println!(

@@ -5,5 +5,6 @@ pub mod database;
 pub mod events;
 pub mod measure;
 pub mod process;
+pub mod rollouts;
 pub mod stage;
 pub mod world;

@@ -111,6 +111,16 @@ pub struct ServeSettings {
     /// How long a target rests after the server that worked on it crashed: at least one second.
     #[arg(long, env = "LANDFALL_LEASE", default_value = "30s", value_parser = lease, value_name = "DURATION")]
     pub lease: SignedDuration,
+    /// How many accounts are worked on at once, and take a few MiB each. Fewer save memory; more help nobody while the calls that
+    /// are under way at once are the limit.
+    #[arg(
+        long,
+        env = "LANDFALL_TARGETS_AT_ONCE",
+        default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=1_000),
+        value_name = "N"
+    )]
+    pub targets_at_once: u16,
     /// The SQS queue that AWS's events come through: its URL, or the name of a queue in the security account's home Region;
     /// see deploy/events. Without it drift is found by looking alone.
     #[arg(long, env = "LANDFALL_EVENTS_QUEUE", value_name = "QUEUE")]

@@ -81,6 +81,7 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         clock.clone(),
         engine::Settings {
             lease: settings.lease,
+            targets_at_once: settings.targets_at_once.into(),
             pace: CreationPace::AWS.hastened(settings.aws_time_scale),
             closure_pace: ClosurePace::AWS.hastened(settings.aws_time_scale),
             ..engine::Settings::default()

@@ -24,7 +24,7 @@ use landfall_model::landing_zone::LandingZone;
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
-use crate::engine::exemptions;
+use crate::engine::policies;
 
 pub use database::{Remembered, examine as examine_database};
 pub(crate) use judgement::execution_role_commands;
@@ -104,7 +104,7 @@ pub async fn examine(
         let Remembered {
             exemptions, scps, ..
         } = remembered;
-        let scps = exemptions::in_force(scps, &catalogue.scps, zone, exemptions, now);
+        let scps = policies::in_force(scps, &catalogue.scps, zone, exemptions, now);
         let planned = plans::plan(cloud, zone, catalogue, scps, &aws, members).await;
         findings.extend(planned);
     }

@@ -19,7 +19,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::cells::Work;
-use super::{Engine, Pass, PassError, held};
+use super::{Engine, Pass, PassError};
 use crate::store::{Account, AccountFilter, Lease, NewRequest, Purpose};
 
 /// What never changes about the organization once it was found.
@@ -46,18 +46,14 @@ impl Engine {
             .into_iter()
             .flatten()
             .any(|account| self.is_young(account));
-        let exemptions = self.exemptions().await?;
-        self.end_exemptions(lease, &exemptions).await?;
+        let policies = self.policies().await?;
+        self.end_exemptions(lease, &policies).await?;
         let work = self
-            .organization_work(lease, young, exemptions.scps.clone())
+            .organization_work(lease, young, policies.in_force.clone())
             .await?;
         let pass = self.reconcile_cells(&work, shutdown).await?;
-        if self.policies_stand(&work).await? {
-            self.tell_exemptions(lease, &exemptions).await?;
-            let (as_of, now) = (exemptions.as_of(), self.clock.now());
-            held(self.store.scps_seen(lease, as_of, now).await?)?;
-        }
-        let next_due = [rollout_due, exemptions.first_end()].into_iter().flatten();
+        self.tell_policies(lease, &policies, &work).await?;
+        let next_due = [rollout_due, policies.first_end()].into_iter().flatten();
         let complete = log_archive.is_some() && security.is_some();
         Ok(Pass {
             due_at: next_due.fold(pass.due_at, Timestamp::min),

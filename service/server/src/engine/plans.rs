@@ -119,7 +119,7 @@ impl Engine {
                     let account = self.store.account_by_purpose(purpose).await?;
                     young |= account.is_some_and(|account| self.is_young(&account));
                 }
-                let scps = self.exemptions().await?.scps;
+                let scps = self.policies().await?.in_force;
                 Ok(Some(self.organization_work(lease, young, scps).await?))
             }
             TargetId::Account(id) => match self.store.account(id).await? {

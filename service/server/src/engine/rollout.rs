@@ -1,5 +1,5 @@
 //! Rollouts: what a start begins, what the organization's pass moves on, and which baseline an account's pass works with.
-//! Which service control policies stand where while one moves is told by `exemptions::in_force`.
+//! Which service control policies stand where while one moves is told by `policies::in_force`.
 //!
 //! An account's pass knows nothing of waves. It works with the revision that the account is pinned to, as it was stored:
 //! so a replica that was started with other files does not undo what another one does, and an account that a rollout has

@@ -1,5 +1,6 @@
-//! Exemptions from service control policies, in the organization's pass: the policies are packed so that they spare whoever
-//! is exempted now, and the pass is due again when the first exemption ends. What has become of them in AWS is told.
+//! The service control policies of the organization's pass: which are to stand where now, by the course of rollouts, and whom they
+//! spare, by the exemptions in force. The pass is due again when the first exemption ends. What has become of both in AWS is
+//! told when it was seen.
 
 use std::sync::Arc;
 
@@ -16,26 +17,24 @@ use super::cells::Work;
 use super::{Engine, PassError, held};
 use crate::store::{Account, AtWork, Lease};
 
-/// The exemptions of one pass.
-pub(super) struct Exemptions {
+/// The policies of one pass.
+pub(super) struct Policies {
     as_of: Timestamp,
-    at_work: Vec<AtWork>,
-    /// The policies, sparing whoever is exempted.
-    pub(super) scps: Arc<InForce>,
+    exemptions: Vec<AtWork>,
+    /// Whether a rollout has reached targets that AWS was not seen to have them on.
+    unseen: bool,
+    /// As they are to stand.
+    pub(super) in_force: Arc<InForce>,
 }
 
-impl Exemptions {
-    pub(super) fn as_of(&self) -> Timestamp {
-        self.as_of
-    }
-
+impl Policies {
     fn is_in_force(&self, exemption: &AtWork) -> bool {
         is_in_force(exemption, self.as_of)
     }
 
     /// When the first of those in force ends.
     pub(super) fn first_end(&self) -> Option<Timestamp> {
-        let in_force = self.at_work.iter().filter(|one| self.is_in_force(one));
+        let in_force = self.exemptions.iter().filter(|one| self.is_in_force(one));
         in_force.map(|one| one.exemption.consent.expires_at).min()
     }
 }
@@ -96,16 +95,18 @@ pub fn in_force(
 }
 
 impl Engine {
-    /// The exemptions as they are now, and the policies.
-    pub(super) async fn exemptions(&self) -> Result<Exemptions, PassError> {
+    /// The policies as they are to stand now.
+    pub(super) async fn policies(&self) -> Result<Policies, PassError> {
         let as_of = self.clock.now();
-        let at_work = self.store.exemptions_at_work(as_of).await?;
+        let exemptions = self.store.exemptions_at_work(as_of).await?;
         let course = self.store.scp_course().await?;
-        let scps = in_force(&course, &self.scps, &self.landing_zone, &at_work, as_of);
-        Ok(Exemptions {
+        let zone = &self.landing_zone;
+        let in_force = in_force(&course, &self.scps, zone, &exemptions, as_of);
+        Ok(Policies {
             as_of,
-            at_work,
-            scps: Arc::new(scps),
+            exemptions,
+            unseen: course.pins.values().any(|pin| pin.seen_at.is_none()),
+            in_force: Arc::new(in_force),
         })
     }
 
@@ -113,16 +114,14 @@ impl Engine {
     pub(super) async fn end_exemptions(
         &self,
         lease: &Lease,
-        exemptions: &Exemptions,
+        policies: &Policies,
     ) -> Result<(), PassError> {
-        let now = exemptions.as_of;
-        let open = |one: &&AtWork| one.exemption.consent.state(now) == ConsentState::InForce;
-        for one in exemptions
-            .at_work
-            .iter()
+        let now = policies.as_of;
+        let exemptions = policies.exemptions.iter();
+        let of_closed = exemptions
             .filter(|one| one.closed)
-            .filter(open)
-        {
+            .filter(|one| one.exemption.consent.state(now) == ConsentState::InForce);
+        for one in of_closed {
             let reason = "the account is closed";
             held(
                 self.store
@@ -133,53 +132,65 @@ impl Engine {
         Ok(())
     }
 
+    /// Tells what AWS has since this pass: the policies of a rollout's targets, exemptions that took effect and others that
+    /// ended.
+    pub(super) async fn tell_policies(
+        &self,
+        lease: &Lease,
+        policies: &Policies,
+        work: &Work<'_>,
+    ) -> Result<(), PassError> {
+        let exemptions = policies.exemptions.iter();
+        let (begun, over): (Vec<&AtWork>, Vec<&AtWork>) = exemptions
+            .filter(|one| policies.is_in_force(one) == one.exemption.effective_at.is_none())
+            .partition(|one| policies.is_in_force(one));
+        let exempted_anew = !begun.is_empty() || !over.is_empty();
+        if !(exempted_anew || policies.unseen) || !self.policies_stand(work).await? {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        if exempted_anew {
+            let of = |some: Vec<&'_ AtWork>| -> Vec<Exemption> {
+                let some = some.into_iter();
+                some.map(|one| one.exemption.clone()).collect()
+            };
+            let (begun, over) = (of(begun), of(over));
+            info!(
+                begun = begun.len(),
+                ended = over.len(),
+                "exemptions changed in AWS"
+            );
+            held(
+                self.store
+                    .exemptions_seen(lease, &begun, &over, now)
+                    .await?,
+            )?;
+        }
+        if policies.unseen {
+            held(self.store.scps_seen(lease, policies.as_of, now).await?)?;
+        }
+        Ok(())
+    }
+
     /// Whether AWS was seen to have the policies as this pass wants them.
-    pub(super) async fn policies_stand(&self, work: &Work<'_>) -> Result<bool, PassError> {
+    async fn policies_stand(&self, work: &Work<'_>) -> Result<bool, PassError> {
         let id: ControlId = scp::CONTROL.parse().expect("it is a control's name");
-        let region = &work.place.region;
         let (Some(control), Some(entry)) =
             (registry::control(&id), work.baseline.controls.get(&id))
         else {
             return Ok(false);
         };
-        let desired = control.desired(&entry.parameters_at(region, None), &work.place)?;
+        let parameters = entry.parameters_at(&work.place.region, None);
+        // Where they do not fit, the cell says so.
+        let Ok(desired) = control.desired(&parameters, &work.place) else {
+            return Ok(false);
+        };
         let cells = self.store.cells(TargetId::Organization).await?;
         Ok(cells.iter().any(|cell| {
             cell.key.control == id
                 && cell.status() == CellStatus::InSync
                 && cell.revision == desired.revision
         }))
-    }
-
-    /// Tells which exemptions took effect and which ended, once the policies stand in AWS as this pass wants them.
-    pub(super) async fn tell_exemptions(
-        &self,
-        lease: &Lease,
-        exemptions: &Exemptions,
-    ) -> Result<(), PassError> {
-        let (begun, over): (Vec<&AtWork>, Vec<&AtWork>) = exemptions
-            .at_work
-            .iter()
-            .filter(|one| exemptions.is_in_force(one) == one.exemption.effective_at.is_none())
-            .partition(|one| exemptions.is_in_force(one));
-        if begun.is_empty() && over.is_empty() {
-            return Ok(());
-        }
-        let of = |some: Vec<&'_ AtWork>| -> Vec<Exemption> {
-            let some = some.into_iter();
-            some.map(|one| one.exemption.clone()).collect()
-        };
-        let (begun, over) = (of(begun), of(over));
-        info!(
-            begun = begun.len(),
-            ended = over.len(),
-            "exemptions changed in AWS"
-        );
-        held(
-            self.store
-                .exemptions_seen(lease, &begun, &over, self.clock.now())
-                .await?,
-        )
     }
 
     /// An account was moved or closed: the policies that spare somebody of it may be others now.
