@@ -16,14 +16,17 @@ mod random;
 #[path = "agreement_cases/statements.rs"]
 mod statements;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use landfall_policy::lint::{Limits, lint};
+use landfall_policy::lockout::{self, Keeper, Unit};
 use landfall_policy::pack::{Source, pack};
+use landfall_policy::replay::{Organization, Place, Replay};
 use landfall_policy::{
-    Context, Glob, Kind, Layers, Policy, PrincipalView, Request, decide, explain,
+    Attached, Context, Glob, Kind, Layers, Levels, Policy, PrincipalView, Request, decide, explain,
 };
 use random::Random;
 use serde_json::json;
@@ -332,6 +335,9 @@ fn try_all(text: &str, random: &mut Random) -> bool {
     }
     Glob::new(&action).matches(&resource);
     if random.percent(25) {
+        judge(&policy, random);
+    }
+    if random.percent(25) {
         let findings = lint(text, *random.pick(&KINDS), Limits::OLDER).expect("it parsed before");
         assert!(
             findings
@@ -366,4 +372,59 @@ fn try_all(text: &str, random: &mut Random) -> bool {
         }
     }
     true
+}
+
+/// A recorded call, to be broken.
+const RECORD: &str = r#"{"eventVersion":"1.09","userIdentity":{"type":"AssumedRole","principalId":"AROA:x","arn":"arn:aws:sts::222222222222:assumed-role/Developer/alice","accountId":"222222222222","sessionContext":{"sessionIssuer":{"type":"Role","arn":"arn:aws:iam::222222222222:role/Developer","accountId":"222222222222"},"attributes":{"mfaAuthenticated":"false"}}},"eventTime":"2026-11-02T12:00:00Z","eventSource":"s3.amazonaws.com","eventName":"DeleteBucket","awsRegion":"eu-west-1","sourceIPAddress":"203.0.113.7","userAgent":"[aws-cli]","requestParameters":{"bucketName":"b","Host":"s3.eu-west-1.amazonaws.com"},"resources":[{"type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::b"}],"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"222222222222"}"#;
+
+/// What is judged by policies of anybody's: recorded calls, broken or not, and whether a role can still work.
+fn judge(policy: &Policy, random: &mut Random) {
+    let level = |policy: &Policy| vec![vec![Arc::new(Attached::new("any", policy.clone()))]];
+    let place = Arc::new(Place {
+        org_path: random.percent(50).then(|| odd(random)),
+        before: Levels::new(),
+        after: level(policy),
+    });
+    let organization = Organization {
+        id: random.percent(50).then(|| odd(random)),
+        management_account: None,
+        accounts: [("222222222222".to_owned(), Arc::clone(&place))].into(),
+        principal_tags: BTreeMap::new(),
+    };
+    let mut replay = Replay::new(&organization, 1 + random.below(3));
+    for records in 1..=4 {
+        let mut record = RECORD.to_owned();
+        for _ in 0..random.below(4) {
+            record = broken(random, &record);
+        }
+        replay.record(&record);
+        let totals = replay.report().totals;
+        assert_eq!(totals.records, records, "every record is counted");
+    }
+    let mut file = format!("{{\"Records\":[{RECORD},{RECORD}]}}");
+    for _ in 0..random.below(4) {
+        file = broken(random, &file);
+    }
+    if let Err(error) = replay.log_file(&file) {
+        assert!(!error.to_string().is_empty());
+    }
+    let unit = Unit {
+        name: odd(random),
+        org_path: None,
+        accounts: vec!["222222222222".to_owned()],
+        before: Levels::new(),
+        after: level(policy),
+    };
+    let keeper = Keeper {
+        role: "arn:aws:iam::*:role/Keeper".to_owned(),
+        actions: vec!["s3:GetObject".to_owned(), odd(random)],
+        known: BTreeMap::new(),
+    };
+    let found = lockout::check(&lockout::Check {
+        organization: None,
+        units: &[unit],
+        keepers: &[keeper],
+        regions: &["eu-west-1".to_owned()],
+    });
+    assert!(found.iter().all(|lockout| !lockout.to_string().is_empty()));
 }
