@@ -295,6 +295,8 @@ async fn a_revision_that_no_control_understands_any_more_gives_way_at_once() {
         old.baseline, old.revision
     );
     story.database.sql(&change).await.expect("the row is there");
+    // Another program reads it, of a later version: it remembers no revision.
+    story.database.store = story.database.another_store().await;
     story.edit(MORE);
     let running = story.start().await;
     eventually("the account is pinned to what can be run", async || {

@@ -1,5 +1,7 @@
 //! Pins and rollouts: who has what, who moves it, and that one does at a time.
 
+use std::sync::Arc;
+
 use landfall_model::baseline::Baseline;
 use landfall_model::cell::{Cell, CellKey};
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
@@ -182,9 +184,12 @@ async fn a_revision_is_kept_as_it_was_and_pins_name_a_known_one() {
         }
         let account = governed(store, "a@example.com", "222222222222").await;
         let production = catalogue.baselines.get("production").unwrap();
-        assert_eq!(
-            store.pinned(account.target()).await.unwrap().as_ref(),
-            Some(production)
+        let pinned = async || store.pinned(account.target()).await.unwrap().unwrap();
+        let before = pinned().await;
+        assert_eq!(&before, production);
+        assert!(
+            Arc::ptr_eq(&before.controls, &pinned().await.controls),
+            "what a revision says is read once"
         );
         let pins = store
             .pins(&[account.target(), TargetId::Organization])

@@ -98,7 +98,7 @@ async fn look_at_all(
 ) -> Vec<Finding> {
     let zone = &place.landing_zone;
     let mut looks = Vec::new();
-    for (id, entry) in &baseline.controls {
+    for (id, entry) in baseline.controls.as_ref() {
         let control =
             registry::control(id).expect("baselines are checked against the registry when read");
         let scope = control.descriptor().scope;

@@ -72,7 +72,7 @@ impl<'a> Board<'a> {
         };
         let mut places: BTreeMap<&Region, Arc<Place>> = BTreeMap::new();
         let mut slots = BTreeMap::new();
-        for (id, entry) in &work.baseline.controls {
+        for (id, entry) in work.baseline.controls.as_ref() {
             let control = registry::control(id)
                 .expect("baselines are checked against the registry when they are read");
             let scope = control.descriptor().scope;

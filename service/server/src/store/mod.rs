@@ -103,6 +103,7 @@ pub use wishes::{Judged, NewWish, Verdict, Wish, WishAction, Wished};
 use db::{Db, Tx};
 use dialect::Dialect;
 use listen::{Signals, Tell};
+use pins::Revisions;
 use sql::query;
 
 /// Landfall's memory. A clone is the same store.
@@ -112,6 +113,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     db: Db,
     signals: Signals,
+    revisions: Revisions,
     listener: Option<AbortHandle>,
 }
 
@@ -156,6 +158,7 @@ impl Store {
         Ok(Store(Arc::new(Inner {
             db,
             signals,
+            revisions: Revisions::default(),
             listener,
         })))
     }

@@ -1,6 +1,7 @@
 //! Which revision of which baseline a target is to have, and what each revision says.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -16,6 +17,22 @@ use super::events::{self, NewEvent};
 use super::lease::{self, Lease, LeaseState};
 use super::sql::{BadColumn, Builder, Query, Row, Stored, Value, query};
 use super::{Store, Tell, chunks};
+
+/// What revisions say, each read once: it never changes, no revision is ever removed, and few are in use at a time.
+#[derive(Default)]
+pub(super) struct Revisions(Mutex<BTreeMap<Pin, Baseline>>);
+
+impl Revisions {
+    fn get(&self, pin: &Pin) -> Option<Baseline> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(pin).cloned()
+    }
+
+    fn add(&self, baseline: &Baseline) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(Pin::to(baseline), baseline.clone());
+    }
+}
 
 /// How many targets have a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,22 +120,28 @@ impl Store {
 
     /// What a revision says; `None` where it was never seen.
     pub async fn baseline_revision(&self, pin: &Pin) -> Result<Option<Baseline>, StoreError> {
+        let revisions = &self.0.revisions;
+        if let Some(known) = revisions.get(pin) {
+            return Ok(Some(known));
+        }
         let one = query(
             "select name, revision, content from baseline_revision where name = $1 and revision = $2",
         );
         let one = one.bind(pin.baseline.as_str()).bind(pin.revision.as_str());
         let stored = self.db().one::<StoredRevision>(one).await?;
-        Ok(stored.map(|stored| stored.0))
+        Ok(stored.map(|StoredRevision(baseline)| {
+            revisions.add(&baseline);
+            baseline
+        }))
     }
 
     /// The revision that a target is pinned to; `None` where it is to none yet.
     pub async fn pinned(&self, target: TargetId) -> Result<Option<Baseline>, StoreError> {
-        let one = query(
-            "select name, b.revision as revision, content from pin p
-             join baseline_revision b on b.name = p.baseline and b.revision = p.revision where target_id = $1",
-        );
-        let stored = self.db().one::<StoredRevision>(one.bind(target)).await?;
-        Ok(stored.map(|stored| stored.0))
+        let one = query("select target_id, baseline, revision from pin where target_id = $1");
+        match self.db().one::<TargetPin>(one.bind(target)).await? {
+            Some(TargetPin(_, pin)) => self.baseline_revision(&pin).await,
+            None => Ok(None),
+        }
     }
 
     /// The pins of some targets.
