@@ -1,5 +1,6 @@
 //! Cells come back as they were put, are counted by the status they have, and drift is listed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,7 +8,7 @@ use landfall_model::account::Phase;
 use landfall_model::cell::{Cell, CellKey, CellWaiver};
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::event::EventKind;
-use landfall_model::ids::Revision;
+use landfall_model::ids::{ControlId, Revision};
 use landfall_model::repair::Repairs;
 use landfall_model::waiver::Beneficiary;
 use landfall_server::store::{DriftFilter, LeaseState, NewEvent, Results, StoreError, Unchanged};
@@ -186,7 +187,7 @@ async fn more_cells_than_one_statement_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cells_are_counted_by_the_status_that_they_derive() {
+async fn cells_are_counted_and_settled_by_the_status_that_they_derive() {
     both(async |db| {
         let store = &db.store;
         let account = add(store, "a@example.com").await;
@@ -252,6 +253,19 @@ async fn cells_are_counted_by_the_status_that_they_derive() {
                 assert_eq!(counted.iter().sum::<u64>(), expected, "{control} {name}");
                 assert!(counted.len() <= 1, "{control} {name} stands once");
             }
+        }
+        let ids = ["a.a", "b.b"].map(|id| id.parse::<ControlId>().unwrap());
+        for asked in [&ids[..0], &ids[..1], &ids[1..], &ids] {
+            let settled =
+                |cell: &&Cell| asked.contains(&cell.key.control) && cell.status().is_settled();
+            let expected: BTreeSet<CellKey> = cells
+                .iter()
+                .filter(settled)
+                .map(|cell| cell.key.clone())
+                .collect();
+            let asked = asked.iter().collect();
+            let found = store.settled_cells(account.target(), &asked).await;
+            assert_eq!(found.unwrap(), expected, "{asked:?}");
         }
     })
     .await;

@@ -12,12 +12,13 @@ use landfall_model::aws_state::AwsState;
 use landfall_model::creation::{Creation, Sighting};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
-use landfall_model::place::Place;
+use landfall_model::place::{Organization, Place};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 use uuid::Uuid;
 
+use super::board::awaited_of_organization;
 use super::cells::Work;
 use super::{Engine, Pass, PassError, held};
 use crate::store::{Account, Begun, Lease, NewEvent, Purpose};
@@ -397,7 +398,12 @@ impl Engine {
     ) -> Result<Work<'a>, PassError> {
         let unit = &account.request.organizational_unit;
         let baseline = self.baseline_of(lease, account).await?;
-        let organization = self.store.cells(TargetId::Organization).await?;
+        let awaited = awaited_of_organization(&baseline);
+        let organization_settled = self
+            .store
+            .settled_cells(TargetId::Organization, &awaited)
+            .await?;
+        let organization = self.organization().await?;
         let number = number_of(account);
         let where_now = match (account.phase, account.purpose) {
             (Phase::Governed, _) | (_, Purpose::LogArchive | Purpose::Security) => unit.clone(),
@@ -412,7 +418,7 @@ impl Engine {
             place: Place {
                 landing_zone: self.landing_zone.clone(),
                 scps: Arc::default(),
-                organization: self.organization().await?,
+                organization: organization.clone(),
                 account: number.clone(),
                 account_name: Some(account.request.name.clone()),
                 account_tags: account.request.account_tags(&account.id.to_string()),
@@ -421,14 +427,10 @@ impl Engine {
                 region: self.landing_zone.home_region.clone(),
             },
             young: self.is_young(account),
-            organization_settled: organization
-                .into_iter()
-                .filter(|cell| cell.status().is_settled())
-                .map(|cell| cell.key)
-                .collect(),
+            organization_settled,
             owner: account.request.owner_email.to_string(),
             tags: account.request.account_tags(&account.id.to_string()),
-            own_assets: vec![self.account_asset(account, number).await?],
+            own_assets: vec![account_asset(account, number, &organization)],
         })
     }
 
@@ -440,30 +442,25 @@ impl Engine {
         let born = account.creation.intended_at.unwrap_or(account.requested_at);
         self.clock.now().duration_since(born) < YOUNG
     }
+}
 
-    async fn account_asset(
-        &self,
-        account: &Account,
-        number: &AccountId,
-    ) -> Result<Asset, PassError> {
-        let organization = self.organization().await?;
-        Ok(Asset {
-            arn: format!(
-                "arn:aws:organizations::{}:account/{}/{number}",
-                organization.management_account, organization.id
-            ),
-            kind: ACCOUNT_TYPE.to_owned(),
-            account_id: number.clone(),
-            region: None,
-            name: account.request.name.clone(),
-            configuration: json!({
-                "email": account.email,
-                "organizational_unit": account.request.organizational_unit,
-                "cost_center": account.request.cost_center,
-                "environment": account.request.environment,
-                "request": account.id,
-            }),
-        })
+fn account_asset(account: &Account, number: &AccountId, organization: &Organization) -> Asset {
+    Asset {
+        arn: format!(
+            "arn:aws:organizations::{}:account/{}/{number}",
+            organization.management_account, organization.id
+        ),
+        kind: ACCOUNT_TYPE.to_owned(),
+        account_id: number.clone(),
+        region: None,
+        name: account.request.name.clone(),
+        configuration: json!({
+            "email": account.email,
+            "organizational_unit": account.request.organizational_unit,
+            "cost_center": account.request.cost_center,
+            "environment": account.request.environment,
+            "request": account.id,
+        }),
     }
 }
 

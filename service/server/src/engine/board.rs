@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use landfall_controls::control::AnyControl;
 use landfall_controls::registry;
 use landfall_controls::session_policy::Sessions;
+use landfall_model::baseline::Baseline;
 use landfall_model::cell::{Cell, CellKey};
 use landfall_model::control::Descriptor;
 use landfall_model::ids::{ControlId, Region, Revision, TargetId};
@@ -47,6 +48,7 @@ struct Before {
 /// All cells of a target, by key.
 pub(super) struct Board<'a> {
     pub(super) slots: BTreeMap<CellKey, Slot>,
+    /// Of the organization's cells that are awaited.
     organization_settled: &'a BTreeSet<CellKey>,
 }
 
@@ -197,6 +199,18 @@ impl<'a> Board<'a> {
             .map(|slot| slot.cell.due_at)
             .min()
     }
+}
+
+/// The organization's controls that those of an account's baseline wait for.
+pub(super) fn awaited_of_organization(baseline: &Baseline) -> BTreeSet<&'static ControlId> {
+    let controls = baseline.controls.keys().filter_map(registry::control);
+    controls
+        .flat_map(|control| &control.descriptor().after)
+        .filter(|id| {
+            registry::control(id)
+                .is_some_and(|control| control.descriptor().scope.is_organization())
+        })
+        .collect()
 }
 
 /// What has to be in sync before a control in a Region.

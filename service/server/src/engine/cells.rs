@@ -47,7 +47,7 @@ pub(super) struct Work<'a> {
     pub(super) place: Place,
     /// Whether the account is so new that AWS's refusals may only mean *not yet*.
     pub(super) young: bool,
-    /// The organization's cells that are settled, for controls that wait for them.
+    /// Those of the organization's cells that the baseline's controls wait for and that are settled.
     pub(super) organization_settled: BTreeSet<CellKey>,
     pub(super) owner: String,
     pub(super) tags: BTreeMap<String, String>,

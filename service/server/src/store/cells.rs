@@ -1,5 +1,6 @@
 //! Cells: what was last seen of each control on each target in each Region.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -76,48 +77,71 @@ impl Stored for TargetCell {
     }
 }
 
+/// All that a status depends on: see `alike`.
+const STATUS_COLUMNS: &str = "known, attempts, cast(error ->> 'kind' as text) as error_kind, waiting_for is not null as waits,
+    waiver_id is not null as waived, repairs, cast(drift as text) = '[]' as in_order";
+
+/// A cell with the status of one that `STATUS_COLUMNS` were read of, and nothing else of it: so `Cell::status` decides
+/// also where cells are not read as a whole.
+fn alike(row: &Row) -> Result<Cell, BadColumn> {
+    let control: ControlId = row.name("control")?;
+    let error_kind: Option<CloudErrorKind> = row.maybe_word("error_kind")?;
+    let key = CellKey {
+        region: row.name("region")?,
+        control: control.clone(),
+    };
+    Ok(Cell {
+        known: row.boolean("known")?,
+        drift: match row.boolean("in_order")? {
+            true => Vec::new(),
+            false => vec![String::new()],
+        },
+        repairs: Repairs {
+            in_a_row: row.number("repairs")?,
+            last_at: None,
+        },
+        waiver: row.boolean("waived")?.then_some(CellWaiver {
+            id: Uuid::nil(),
+            until: Timestamp::UNIX_EPOCH,
+        }),
+        waiting_for: row.boolean("waits")?.then_some(control),
+        error: error_kind.map(|kind| StoredError {
+            kind,
+            operation: String::new(),
+            message: String::new(),
+            request_id: None,
+        }),
+        attempts: row.number("attempts")?,
+        ..Cell::unseen(key, Revision::stored(""), Timestamp::UNIX_EPOCH)
+    })
+}
+
 impl Stored for CellCount {
     const TABLE: &'static str = "cell";
     const KEY: &'static str = "control";
 
-    /// Cells that are alike in everything that a status depends on are counted together; one of them is made up here, so
-    /// that `Cell::status` decides for them too.
+    /// Cells that are alike in everything that a status depends on are counted together.
     fn read(row: &Row) -> Result<Self, BadColumn> {
-        let control: ControlId = row.name("control")?;
-        let error_kind: Option<CloudErrorKind> = row.maybe_word("error_kind")?;
-        let key = CellKey {
-            region: row.name("region")?,
-            control: control.clone(),
-        };
-        let alike = Cell {
-            known: row.boolean("known")?,
-            drift: match row.boolean("in_order")? {
-                true => Vec::new(),
-                false => vec![String::new()],
-            },
-            repairs: Repairs {
-                in_a_row: row.number("repairs")?,
-                last_at: None,
-            },
-            waiver: row.boolean("waived")?.then_some(CellWaiver {
-                id: Uuid::nil(),
-                until: Timestamp::UNIX_EPOCH,
-            }),
-            waiting_for: row.boolean("waits")?.then(|| control.clone()),
-            error: error_kind.map(|kind| StoredError {
-                kind,
-                operation: String::new(),
-                message: String::new(),
-                request_id: None,
-            }),
-            attempts: row.number("attempts")?,
-            ..Cell::unseen(key, Revision::stored(""), Timestamp::UNIX_EPOCH)
-        };
+        let alike = alike(row)?;
         Ok(CellCount {
-            control,
             status: alike.status().name(),
+            control: alike.key.control,
             cells: row.number("n")?,
         })
+    }
+}
+
+/// Which cell, and whether it is settled.
+struct Standing(CellKey, bool);
+
+impl Stored for Standing {
+    const TABLE: &'static str = "cell";
+    const KEY: &'static str = "control";
+
+    fn read(row: &Row) -> Result<Self, BadColumn> {
+        let alike = alike(row)?;
+        let settled = alike.status().is_settled();
+        Ok(Standing(alike.key, settled))
     }
 }
 
@@ -208,6 +232,24 @@ impl Store {
         Ok(cells.into_iter().map(|of| of.cell).collect())
     }
 
+    /// Which of a target's cells of some controls are settled.
+    pub async fn settled_cells(
+        &self,
+        target: TargetId,
+        controls: &BTreeSet<&ControlId>,
+    ) -> Result<BTreeSet<CellKey>, StoreError> {
+        let mut some = Builder::new("select region, control, ");
+        some.push(STATUS_COLUMNS)
+            .push(" from cell where target_id = ")
+            .value(target)
+            .push(" and control in (")
+            .list(controls.iter().map(|control| control.as_str().into()))
+            .push(")");
+        let some: Vec<Standing> = self.db().all(some.query()).await?;
+        let settled = some.into_iter().filter(|Standing(_, settled)| *settled);
+        Ok(settled.map(|Standing(key, _)| key).collect())
+    }
+
     /// Forgets cells whose control or Region is no longer wanted.
     pub async fn remove_cells(
         &self,
@@ -244,11 +286,8 @@ impl Store {
     }
 
     async fn counts(&self, target: Option<TargetId>) -> Result<Vec<CellCount>, StoreError> {
-        let mut count = Builder::new(
-            "select control, min(region) as region, known, attempts, cast(error ->> 'kind' as text) as error_kind,
-                waiting_for is not null as waits, waiver_id is not null as waived, repairs, cast(drift as text) = '[]' as in_order, count(*) as n
-             from cell",
-        );
+        let mut count = Builder::new("select control, min(region) as region, ");
+        count.push(STATUS_COLUMNS).push(", count(*) as n from cell");
         if let Some(target) = target {
             count.push(" where target_id = ").value(target);
         }
