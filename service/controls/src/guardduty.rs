@@ -4,13 +4,15 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_guardduty::operation::create_detector::builders::CreateDetectorFluentBuilder;
-use aws_sdk_guardduty::types::{DetectorStatus, FeatureStatus, Member};
+use aws_sdk_guardduty::types::{self, DetectorStatus, FeatureStatus};
 use landfall_model::ids::AccountId;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::error::CloudError;
-use crate::membership::{ENABLED, PAGE};
+use crate::membership::{ENABLED, Listed, PAGE};
+use crate::session::Session;
 
 pub(crate) const LIST_DETECTORS: &str = "guardduty:ListDetectors";
 pub(crate) const GET_DETECTOR: &str = "guardduty:GetDetector";
@@ -29,6 +31,33 @@ pub(crate) struct Detector {
     pub(crate) finding_publishing_frequency: String,
     /// Those that can be turned on and off, by GuardDuty's names.
     pub(crate) features: BTreeMap<String, bool>,
+}
+
+/// A member as its administrator lists it.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) listed: Listed,
+    detector: Option<String>,
+}
+
+impl From<types::Member> for Member {
+    fn from(member: types::Member) -> Self {
+        Member {
+            listed: Listed {
+                status: member.relationship_status.unwrap_or_default(),
+                email: member.email,
+            },
+            detector: member.detector_id,
+        }
+    }
+}
+
+/// A detector, and who told of it.
+#[derive(Clone, Debug)]
+pub(crate) enum Seen {
+    /// The account itself, which also tells that it has none.
+    ByAccount(Option<Detector>),
+    ByAdministrator(Detector),
 }
 
 /// The id of the account's detector in the Region.
@@ -107,9 +136,9 @@ pub(crate) async fn create_detector(
 pub(crate) async fn members(
     administrator: &Aws,
     detector: &str,
-) -> Result<Vec<Member>, CloudError> {
+) -> Result<BTreeMap<AccountId, Option<Member>>, CloudError> {
     let guardduty = administrator.guardduty();
-    let mut members = Vec::new();
+    let mut members = BTreeMap::new();
     let mut token = None;
     loop {
         let page = administrator
@@ -123,7 +152,11 @@ pub(crate) async fn members(
                     .send()
             })
             .await?;
-        members.extend(page.members.unwrap_or_default());
+        let page_members = page.members.unwrap_or_default().into_iter();
+        members.extend(page_members.filter_map(|member| {
+            let account = member.account_id.as_deref()?.parse().ok()?;
+            Some((account, Some(Member::from(member))))
+        }));
         token = page.next_token.filter(|token| !token.is_empty());
         if token.is_none() {
             return Ok(members);
@@ -136,18 +169,24 @@ pub(crate) async fn members(
 /// A member with a suspended detector is listed as `Disabled`, and one publishes its findings as often as its
 /// administrator does (GuardDuty user guide, "Managing multiple accounts").
 pub(crate) async fn member_detectors(
-    administrator: &Aws,
-) -> Result<BTreeMap<AccountId, Detector>, CloudError> {
+    aws: &Session,
+) -> Result<BTreeMap<AccountId, Seen>, CloudError> {
+    let administrator = aws.security().await?;
     let own = needed_detector_of(administrator).await?;
     let own = detector(administrator, &own).await?;
-    let members = members(administrator, &own.id).await?;
-    let enabled = members
-        .into_iter()
-        .filter(|member| member.relationship_status.as_deref() == Some(ENABLED));
-    let mut ids: BTreeMap<String, String> = enabled
-        .filter_map(|member| Some((member.account_id?, member.detector_id?)))
+    // Whoever asks about memberships next is answered from this list too.
+    let roster = aws.rosters().guardduty_members.of(administrator.region());
+    let read = async || members(administrator, &own.id).await;
+    let members = roster.list(Instant::now(), read).await?;
+    let ids: BTreeMap<&AccountId, &String> = members
+        .iter()
+        .filter_map(|(account, member)| {
+            let member = member.as_ref()?;
+            let works = member.listed.status == ENABLED;
+            Some((account, member.detector.as_ref()?)).filter(|_| works)
+        })
         .collect();
-    let accounts: Vec<String> = ids.keys().cloned().collect();
+    let accounts: Vec<String> = ids.keys().map(ToString::to_string).collect();
     let guardduty = administrator.guardduty();
     let mut detectors = BTreeMap::new();
     for accounts in accounts.chunks(PAGE.unsigned_abs() as usize) {
@@ -161,20 +200,22 @@ pub(crate) async fn member_detectors(
             })
             .await?;
         for member in answer.member_data_source_configurations.unwrap_or_default() {
-            let account = member.account_id.unwrap_or_default();
-            let (Some(id), Ok(account)) = (ids.remove(&account), account.parse()) else {
+            let account = member.account_id.and_then(|account| account.parse().ok());
+            let Some((account, id)) =
+                account.and_then(|account| ids.get(&account).map(|id| (account, *id)))
+            else {
                 continue;
             };
             let features = member.features.unwrap_or_default().into_iter();
             let detector = Detector {
-                id,
+                id: id.clone(),
                 enabled: true,
                 finding_publishing_frequency: own.finding_publishing_frequency.clone(),
                 features: features
                     .filter_map(|feature| switch(feature.name?.as_str(), feature.status.as_ref()))
                     .collect(),
             };
-            detectors.insert(account, detector);
+            detectors.insert(account, Seen::ByAdministrator(detector));
         }
     }
     Ok(detectors)

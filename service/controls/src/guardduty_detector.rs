@@ -21,7 +21,7 @@ use crate::control::Control;
 use crate::error::CloudError;
 use crate::guardduty::{
     CREATE_DETECTOR, Detector, GET_DETECTOR, GET_MEMBER_DETECTORS, LIST_DETECTORS, LIST_MEMBERS,
-    create_detector, detector_of, member_detectors, own_detector,
+    Seen, create_detector, detector_of, member_detectors, own_detector,
 };
 use crate::membership::ENABLED;
 use crate::session::Session;
@@ -133,15 +133,21 @@ impl Control for GuardDutyDetector {
     }
 
     async fn observe(aws: &Session, desired: &Parameters) -> Result<Observed, CloudError> {
-        let mut asked = false;
-        let mut observed = Observed {
-            detector: seen_by_administrator(aws, &mut asked).await?,
+        let as_own = |detector| Observed {
+            detector,
             is_member: false,
         };
-        if !asked && !Self::plan(desired, &observed).is_empty() {
-            // What is to be changed is seen with its own eyes first.
-            observed.detector = own_detector(aws.target().await?).await?;
-        }
+        let mut observed = match seen(aws).await? {
+            Seen::ByAccount(detector) => as_own(detector),
+            Seen::ByAdministrator(detector) => {
+                let observed = as_own(Some(detector));
+                match Self::plan(desired, &observed).is_empty() {
+                    true => observed,
+                    // What is to be changed is seen with the account's own eyes first.
+                    false => as_own(own_detector(aws.target().await?).await?),
+                }
+            }
+        };
         if let Some(detector) = &observed.detector
             && !Self::plan(desired, &observed).is_empty()
         {
@@ -234,28 +240,19 @@ impl Control for GuardDutyDetector {
     }
 }
 
-/// The detector as the administrator's list has it, or else as the account has it: then that is `asked`.
-async fn seen_by_administrator(
-    aws: &Session,
-    asked: &mut bool,
-) -> Result<Option<Detector>, CloudError> {
+/// The detector as the administrator's list has it, or else as the account has it.
+async fn seen(aws: &Session) -> Result<Seen, CloudError> {
     let place = aws.place();
-    let mut one = async || {
-        *asked = true;
-        own_detector(aws.target().await?).await
-    };
+    let one = async || Ok(Seen::ByAccount(own_detector(aws.target().await?).await?));
     let administrator = place.organization.security_account.as_ref();
     let has_none = administrator.is_none_or(|administrator| *administrator == place.account);
     if has_none {
         return one().await;
     }
-    let all = async || {
-        let seen = match member_detectors(aws.security().await?).await {
-            // Then each account speaks for itself.
-            Err(error) if error.kind.help() != Help::Nobody => BTreeMap::new(),
-            seen => seen?,
-        };
-        Ok(seen.into_iter().map(|(id, it)| (id, Some(it))).collect())
+    let all = async || match member_detectors(aws).await {
+        // Then each account speaks for itself.
+        Err(error) if error.kind.help() != Help::Nobody => Ok(BTreeMap::new()),
+        detectors => detectors,
     };
     let roster = aws.rosters().detectors.of(&place.region);
     roster.look(&place.account, aws.since(), one, all).await

@@ -1,8 +1,6 @@
 //! The security account sees the account's GuardDuty findings.
 
-use std::collections::BTreeMap;
-
-use aws_sdk_guardduty::types::{AccountDetail, Member, UnprocessedAccount};
+use aws_sdk_guardduty::types::{AccountDetail, UnprocessedAccount};
 use landfall_model::control::Scope;
 use landfall_model::ids::AccountId;
 use landfall_model::place::Place;
@@ -11,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
-use crate::guardduty::{self, LIST_DETECTORS, LIST_MEMBERS, needed_detector_of};
-use crate::membership::{self, Change, Desired, Listed, Observed, check_processed};
+use crate::guardduty::{LIST_DETECTORS, LIST_MEMBERS, Member, members, needed_detector_of};
+use crate::membership::{self, Change, Desired, Observed, check_processed};
 use crate::session::Session;
 
 pub(crate) struct GuardDutyMembership;
@@ -60,14 +58,14 @@ impl Control for GuardDutyMembership {
         let security = aws.security().await?;
         let account = &aws.place().account;
         let roster = aws.rosters().guardduty_members.of(security.region());
-        let listed = roster.look(
+        let found = roster.look(
             account,
             aws.since(),
             async || member(security, account).await,
-            async || members(security).await,
+            async || members(security, &needed_detector_of(security).await?).await,
         );
         let mut observed = Observed {
-            listed: listed.await?,
+            listed: found.await?.map(|member| member.listed),
             ..Observed::default()
         };
         if !observed.is_enabled() || desired.is_by_invitation() {
@@ -146,15 +144,8 @@ impl Control for GuardDutyMembership {
     }
 }
 
-fn listed(member: Member) -> Listed {
-    Listed {
-        status: member.relationship_status.unwrap_or_default(),
-        email: member.email,
-    }
-}
-
 /// One account as the administrator's list has it.
-async fn member(security: &Aws, account: &AccountId) -> Result<Option<Listed>, CloudError> {
+async fn member(security: &Aws, account: &AccountId) -> Result<Option<Member>, CloudError> {
     let detector = needed_detector_of(security).await?;
     let guardduty = security.guardduty();
     let found = security
@@ -171,19 +162,7 @@ async fn member(security: &Aws, account: &AccountId) -> Result<Option<Listed>, C
         .unwrap_or_default()
         .into_iter()
         .next()
-        .map(listed))
-}
-
-/// The administrator's whole list.
-async fn members(security: &Aws) -> Result<BTreeMap<AccountId, Option<Listed>>, CloudError> {
-    let detector = needed_detector_of(security).await?;
-    let members = guardduty::members(security, &detector).await?.into_iter();
-    Ok(members
-        .filter_map(|member| {
-            let account = member.account_id.as_deref()?.parse().ok()?;
-            Some((account, Some(listed(member))))
-        })
-        .collect())
+        .map(Member::from))
 }
 
 fn reason(account: &UnprocessedAccount) -> &str {

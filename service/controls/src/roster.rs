@@ -15,7 +15,7 @@ use landfall_model::ids::{AccountId, OuPath, Region};
 use tokio::time::Instant;
 
 use crate::error::CloudError;
-use crate::guardduty::Detector;
+use crate::guardduty;
 use crate::membership::Listed;
 
 /// After so many single questions of one backlog a list is cheaper.
@@ -37,7 +37,17 @@ struct State<T> {
 #[derive(Debug)]
 struct List<T> {
     begun: Instant,
-    entries: BTreeMap<AccountId, T>,
+    entries: Arc<BTreeMap<AccountId, T>>,
+}
+
+impl<T> List<T> {
+    async fn read(
+        all: impl AsyncFnOnce() -> Result<BTreeMap<AccountId, T>, CloudError>,
+    ) -> Result<Self, CloudError> {
+        let begun = Instant::now();
+        let entries = Arc::new(Box::pin(all()).await?);
+        Ok(List { begun, entries })
+    }
 }
 
 /// The questions for one account each that one list would have answered, had it been read instead of the first.
@@ -63,6 +73,20 @@ impl Singles {
     }
 }
 
+impl<T> State<T> {
+    /// The entries of the list, if it is no older than this.
+    fn since(&self, since: Instant) -> Option<&Arc<BTreeMap<AccountId, T>>> {
+        let list = self.list.as_ref().filter(|list| list.begun >= since);
+        list.map(|list| &list.entries)
+    }
+
+    /// Takes a list that was just read; what was asked before it is no backlog any more.
+    fn put(&mut self, list: List<T>) {
+        self.singles = Singles::new(list.begun);
+        self.list = Some(list);
+    }
+}
+
 impl<T> Default for Roster<T> {
     fn default() -> Self {
         Roster(tokio::sync::Mutex::new(State {
@@ -85,26 +109,33 @@ impl<T: Clone> Roster<T> {
         // Where somebody is reading the list, waiting for it is sooner than another call.
         let mut state = self.0.lock().await;
         let now = Instant::now();
-        let fresh = state.list.as_ref().is_some_and(|list| list.begun >= since);
-        if !fresh && state.singles.are_enough(since, now) {
-            let entries = Box::pin(all()).await?;
-            *state = State {
-                list: Some(List {
-                    begun: now,
-                    entries,
-                }),
-                singles: Singles::new(now),
-            };
+        if state.since(since).is_none() && state.singles.are_enough(since, now) {
+            state.put(List::read(all).await?);
         }
-        let found = match &state.list {
-            Some(list) if list.begun >= since => list.entries.get(account).cloned(),
-            _ => None,
-        };
+        let found = state
+            .since(since)
+            .and_then(|entries| entries.get(account).cloned());
         drop(state);
         match found {
             Some(found) => Ok(found),
             None => Box::pin(one()).await,
         }
+    }
+
+    /// The whole list as it was at `since` or later, for who needs it as a whole.
+    pub(crate) async fn list(
+        &self,
+        since: Instant,
+        all: impl AsyncFnOnce() -> Result<BTreeMap<AccountId, T>, CloudError>,
+    ) -> Result<Arc<BTreeMap<AccountId, T>>, CloudError> {
+        let mut state = self.0.lock().await;
+        if let Some(entries) = state.since(since) {
+            return Ok(entries.clone());
+        }
+        let list = List::read(all).await?;
+        let entries = list.entries.clone();
+        state.put(list);
+        Ok(entries)
     }
 
     fn forget_idle(&self, now: Instant) {
@@ -148,11 +179,11 @@ pub struct Rosters {
     /// Which OU each account is in; `None` is the root.
     pub placement: Roster<Option<OuPath>>,
     /// The members that the security account has in GuardDuty.
-    pub(crate) guardduty_members: Regional<Option<Listed>>,
+    pub(crate) guardduty_members: Regional<Option<guardduty::Member>>,
     /// The members that it has in Security Hub.
     pub(crate) securityhub_members: Regional<Option<Listed>>,
     /// The detectors of its members.
-    pub(crate) detectors: Regional<Option<Detector>>,
+    pub(crate) detectors: Regional<guardduty::Seen>,
 }
 
 impl Rosters {
@@ -253,6 +284,27 @@ mod tests {
         let later = Instant::now() + Duration::from_millis(1);
         calls.look(&roster, 7, later).await;
         assert_eq!(calls.counts(), (one + 1, all));
+    }
+
+    #[tokio::test]
+    async fn who_needs_the_whole_list_and_who_asks_for_one_share_it() {
+        let (roster, calls) = (Roster::default(), Calls::default());
+        let since = Instant::now();
+        let whole = async |since| {
+            let read = roster.list(since, async || {
+                calls.all.fetch_add(1, Ordering::Relaxed);
+                Ok((0..100).map(|n| (account(n), n)).collect())
+            });
+            read.await.unwrap().len()
+        };
+        assert_eq!(whole(since).await, 100);
+        assert_eq!(calls.look(&roster, 7, since).await, 7);
+        assert_eq!(whole(since).await, 100);
+        assert_eq!(calls.counts(), (0, 1));
+        // Neither is answered with what is older than the question.
+        let later = Instant::now() + Duration::from_millis(1);
+        assert_eq!(whole(later).await, 100);
+        assert_eq!(calls.counts(), (0, 2));
     }
 
     #[tokio::test]
