@@ -40,7 +40,7 @@ async fn put_of(
     let results = Results {
         assets: &[report],
         owner,
-        tags: Some(&tags),
+        tags: &tags,
         ..Results::default()
     };
     let state = store.put_results(lease, &results, at(seconds)).await;

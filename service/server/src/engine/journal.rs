@@ -120,7 +120,7 @@ impl<'a> Writer<'a> {
                 events: &events,
                 assets: &reports,
                 owner: &self.owner,
-                tags: Some(&self.tags),
+                tags: &self.tags,
             };
             let now = self.clock.now();
             held(self.store.put_results(self.lease, &results, now).await?)?;

@@ -12,7 +12,7 @@ use super::lease::{self, Lease, LeaseState};
 use super::{Store, Tell, Unchanged, assets, cells};
 
 /// What came of looking at some of a target's cells. Each cell at most once, in `cells` or in `unchanged`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Results<'a> {
     pub cells: &'a [Cell],
     pub unchanged: &'a [Unchanged],
@@ -21,7 +21,22 @@ pub struct Results<'a> {
     /// Whose the assets are.
     pub owner: &'a str,
     /// What the assets are tagged with: the account's tags.
-    pub tags: Option<&'a BTreeMap<String, String>>,
+    pub tags: &'a BTreeMap<String, String>,
+}
+
+impl Default for Results<'_> {
+    /// Nothing, and of nobody.
+    fn default() -> Self {
+        static NO_TAGS: BTreeMap<String, String> = BTreeMap::new();
+        Results {
+            cells: &[],
+            unchanged: &[],
+            events: &[],
+            assets: &[],
+            owner: "",
+            tags: &NO_TAGS,
+        }
+    }
 }
 
 impl Store {
@@ -40,14 +55,12 @@ impl Store {
         cells::saw_in(&mut tx, lease.target, results.unchanged).await?;
         events::append(&mut tx, results.events, now).await?;
         if !results.assets.is_empty() {
-            let none = BTreeMap::new();
-            let tags = results.tags.unwrap_or(&none);
             assets::put_in(
                 &mut tx,
                 lease.target,
                 results.assets,
                 results.owner,
-                tags,
+                results.tags,
                 now,
             )
             .await?;

@@ -91,7 +91,7 @@ pub(super) async fn governed_in(zone: &str) -> (Server, String) {
             &Results {
                 assets: &[report],
                 owner: "pay@example.com",
-                tags: Some(&tags),
+                tags: &tags,
                 ..Results::default()
             },
             now,
