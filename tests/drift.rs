@@ -22,23 +22,23 @@ use landfall_tests::world::{Running, World, ask, eventually, governed, landing_z
 use serde_json::json;
 use uuid::Uuid;
 
-const REGION: &str = "eu-west-1";
-const CONTROL: &str = "guardduty.detector";
+pub(super) const REGION: &str = "eu-west-1";
+pub(super) const CONTROL: &str = "guardduty.detector";
 
 /// How often cells are looked at here: so seldom that nothing happens by itself in a test, but for the clock.
-const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
+pub(super) const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A governed account in two Regions, and somebody who suspends its detector in one of them.
-struct Scene {
-    world: World,
+pub(super) struct Scene {
+    pub(super) world: World,
     database: Database,
-    clock: Arc<Forward>,
-    running: Running,
-    account: Account,
+    pub(super) clock: Arc<Forward>,
+    pub(super) running: Running,
+    pub(super) account: Account,
 }
 
 impl Scene {
-    async fn set(world: World) -> Self {
+    pub(super) async fn set(world: World) -> Self {
         let database = Database::sqlite().await;
         let clock = Arc::new(Forward::default());
         let running = start(&world, &database.store, &clock).await;
@@ -53,7 +53,7 @@ impl Scene {
         }
     }
 
-    fn store(&self) -> &Store {
+    pub(super) fn store(&self) -> &Store {
         &self.database.store
     }
 
@@ -64,13 +64,17 @@ impl Scene {
     }
 
     fn tamper(&self) {
+        self.tamper_in(REGION);
+    }
+
+    pub(super) fn tamper_in(&self, region: &str) {
         let number = self.account.account_id.clone().expect("it is governed");
         self.world.tamper(&json!({
-            "service": "guardduty", "action": "suspend_detector", "account": number, "region": REGION,
+            "service": "guardduty", "action": "suspend_detector", "account": number, "region": region,
         }));
     }
 
-    async fn cell(&self) -> Cell {
+    pub(super) async fn cell(&self) -> Cell {
         let cells = self.store().cells(self.account.target()).await;
         cells
             .expect("the store answers")
@@ -80,7 +84,7 @@ impl Scene {
     }
 
     /// Lets time pass and waits for a look at the cell after it.
-    async fn later(&self, by: SignedDuration) -> Cell {
+    pub(super) async fn later(&self, by: SignedDuration) -> Cell {
         self.clock.forward(by);
         let now = self.clock.now();
         let woken = self.store().wake(self.account.target(), now).await;
@@ -124,7 +128,12 @@ impl Scene {
         asked.expect("the store answers")
     }
 
-    async fn decide(&self, waiver: &Waiver, decision: Decision, by: &str) -> Settled<Waiver> {
+    pub(super) async fn decide(
+        &self,
+        waiver: &Waiver,
+        decision: Decision,
+        by: &str,
+    ) -> Settled<Waiver> {
         let now = self.clock.now();
         let decided = self
             .store()
@@ -134,7 +143,7 @@ impl Scene {
     }
 
     /// A waiver for everybody below `Applications`, proposed by alice.
-    async fn propose(&self, control: &str, lasts: SignedDuration) -> Waiver {
+    pub(super) async fn propose(&self, control: &str, lasts: SignedDuration) -> Waiver {
         let now = self.clock.now();
         let waiver = Waiver {
             id: Uuid::now_v7(),
@@ -159,12 +168,12 @@ async fn start(world: &World, store: &Store, clock: &Arc<Forward>) -> Running {
     Running::start_with(world, store, clock.clone(), settings).await
 }
 
-async fn in_two_regions() -> World {
+pub(super) async fn in_two_regions() -> World {
     World::with(&landing_zone_in(&["us-east-1", REGION])).await
 }
 
 /// A world whose baseline asks before it repairs the detector.
-async fn that_asks() -> World {
+pub(super) async fn that_asks() -> World {
     let mut world = in_two_regions().await;
     let directory = tempfile::tempdir().expect("a directory");
     let baselines = concat!(env!("CARGO_MANIFEST_DIR"), "/../baselines");

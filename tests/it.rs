@@ -12,6 +12,7 @@ mod laws;
 mod life;
 mod membership;
 mod outages;
+mod plan_consent;
 mod plans;
 mod policies;
 mod rollout;
