@@ -6,6 +6,7 @@ mod doctor;
 mod drift;
 mod enrolling;
 mod events;
+mod execution_role;
 mod exemptions;
 mod faults;
 mod laws;

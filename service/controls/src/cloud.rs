@@ -23,6 +23,7 @@ use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::ids::{AccountId, Region};
 use landfall_model::landing_zone::{LandingZone, Roles};
 use tokio::sync::Semaphore;
+use tracing::warn;
 
 use crate::aws::Aws;
 use crate::clients::{Clients, for_any_signer};
@@ -40,6 +41,8 @@ const GLOBAL_REGION: &str = "us-east-1";
 const SESSION_SECONDS: i32 = 3_600;
 /// Sessions are renewed when less than this is left: longer than any one reconcile should take.
 const RENEW_BEFORE: Duration = Duration::from_secs(600);
+/// How long one that could not be renewed is used before that is tried again.
+const RENEW_AGAIN: Duration = Duration::from_secs(60);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -62,10 +65,37 @@ struct Inner {
     in_flight: Arc<Semaphore>,
     units: UnitIds,
     rosters: Rosters,
-    sessions: Mutex<BTreeMap<SessionKey, Arc<tokio::sync::Mutex<Option<Credentials>>>>>,
+    sessions: Mutex<BTreeMap<SessionKey, Arc<tokio::sync::Mutex<Option<Kept>>>>>,
 }
 
 type SessionKey = (AccountId, Actions);
+
+/// The credentials of a session.
+struct Kept {
+    credentials: Credentials,
+    /// `None` when they do not run out.
+    renew_at: Option<SystemTime>,
+}
+
+impl Kept {
+    fn new(credentials: Credentials) -> Self {
+        let renew_at = credentials.expiry().map(|expiry| expiry - RENEW_BEFORE);
+        Kept {
+            credentials,
+            renew_at,
+        }
+    }
+
+    fn is_to_be_renewed(&self, now: SystemTime) -> bool {
+        self.renew_at.is_some_and(|renew_at| renew_at <= now)
+    }
+
+    /// Whether AWS still takes them, and will for as long as a few calls need.
+    fn holds(&self, now: SystemTime) -> bool {
+        let expiry = self.credentials.expiry();
+        expiry.is_none_or(|expiry| expiry > now + RENEW_AGAIN)
+    }
+}
 
 impl fmt::Debug for Cloud {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -226,14 +256,28 @@ impl Cloud {
     }
 
     async fn member_credentials(&self, errand: &Errand) -> Result<Credentials, CloudError> {
-        self.session(
+        let session = self.session(
             (errand.account.clone(), errand.actions.clone()),
             async || self.enter(errand).await,
-        )
-        .await
+        );
+        session.await.map_err(|mut error| {
+            if error.kind == CloudErrorKind::AccessDenied && error.action == ASSUME {
+                let Roles {
+                    management,
+                    execution,
+                    ..
+                } = &self.0.roles;
+                error.message += &format!(
+                    ". Landfall cannot let itself in: whoever administers {} has to give {execution} a trust policy that lets the role {management} of {} in, with the landing zone's external id if it asks for one, unless a service control policy denies it",
+                    errand.account, self.0.management_account
+                );
+            }
+            error
+        })
     }
 
-    /// Assumes the execution role of a member account anew, whatever sessions there are.
+    /// Assumes the execution role of a member account anew, whatever sessions there are. While an external id is being
+    /// changed, the role may ask for any of them.
     pub(crate) async fn enter(&self, errand: &Errand) -> Result<Credentials, CloudError> {
         let doorway = Errand {
             account: self.0.management_account.clone(),
@@ -247,13 +291,24 @@ impl Cloud {
         let credentials = self.management_credentials(&doorway).await?;
         let doorway = self.aws(&doorway, credentials);
         let roles = &self.0.roles;
-        let external_id = roles.external_ids.first().map(String::as_str);
-        self.assume_with(&doorway, errand, &roles.execution, external_id)
-            .await
+        let mut others = roles.external_ids.iter().map(String::as_str);
+        let mut external_id = others.next();
+        loop {
+            let entered = self
+                .assume_with(&doorway, errand, &roles.execution, external_id)
+                .await;
+            match (entered, others.next()) {
+                (Err(error), Some(other)) if error.is(&["AccessDenied"]) => {
+                    external_id = Some(other);
+                }
+                (entered, _) => return entered,
+            }
+        }
     }
 
     /// The credentials of a session, made by `open` when there are none or they run out soon. Callers that want the same
-    /// session at once share one `AssumeRole`.
+    /// session at once share one `AssumeRole`. Where it cannot be renewed, it is used to its end: somebody may just have
+    /// shut the door behind whoever is inside, who can still open it (see `iam_execution_role`).
     async fn session(
         &self,
         key: SessionKey,
@@ -268,12 +323,24 @@ impl Cloud {
             sessions.entry(key).or_default().clone()
         };
         let mut slot = slot.lock().await;
-        if let Some(credentials) = slot.as_ref().filter(|credentials| lasts(credentials)) {
-            return Ok(credentials.clone());
+        let now = wall_clock();
+        if let Some(kept) = slot.as_ref().filter(|kept| !kept.is_to_be_renewed(now)) {
+            return Ok(kept.credentials.clone());
         }
-        let credentials = Box::pin(open()).await?;
-        *slot = Some(credentials.clone());
-        Ok(credentials)
+        match Box::pin(open()).await {
+            Ok(credentials) => {
+                *slot = Some(Kept::new(credentials.clone()));
+                Ok(credentials)
+            }
+            Err(error) => match slot.as_mut().filter(|kept| kept.holds(now)) {
+                Some(kept) => {
+                    warn!(%error, "a session cannot be renewed and is used to its end");
+                    kept.renew_at = Some(now + RENEW_AGAIN);
+                    Ok(kept.credentials.clone())
+                }
+                None => Err(error),
+            },
+        }
     }
 
     async fn assume_with(
@@ -335,14 +402,16 @@ impl Cloud {
         let now = tokio::time::Instant::now();
         self.0.limiter.forget_idle(now);
         self.0.rosters.forget_idle(now);
+        let now = wall_clock();
         let mut sessions = self
             .0
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|_, slot| {
-            slot.try_lock()
-                .map_or(true, |slot| slot.as_ref().is_some_and(lasts))
+            slot.try_lock().map_or(true, |slot| {
+                slot.as_ref().is_some_and(|kept| kept.holds(now))
+            })
         });
     }
 }
@@ -368,10 +437,8 @@ fn session_name(reason: &str) -> String {
     clippy::disallowed_methods,
     reason = "credentials run out by the wall clock, which is AWS's too"
 )]
-fn lasts(credentials: &Credentials) -> bool {
-    credentials
-        .expiry()
-        .is_none_or(|expiry| expiry > SystemTime::now() + RENEW_BEFORE)
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 fn to_credentials(from: &StsCredentials) -> Credentials {
@@ -388,6 +455,50 @@ fn to_credentials(from: &StsCredentials) -> Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A session that runs out in so many minutes, opened under `name`.
+    fn session(name: &str, minutes: u64) -> Credentials {
+        let expiry = wall_clock() + Duration::from_secs(60 * minutes);
+        Credentials::new(name, "secret", None, Some(expiry), "test")
+    }
+
+    #[tokio::test]
+    async fn a_session_that_cannot_be_renewed_is_used_to_its_end() {
+        let zone = include_str!("../../../deploy/landing-zone.toml");
+        let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
+        let access = Access {
+            endpoint_url: Some("http://localhost:1".to_owned()),
+            credentials: Some(("id".to_owned(), "secret".to_owned())),
+        };
+        let cloud = Cloud::open(&zone, 1, access).await;
+        let key = |account: &str| (account.parse().unwrap(), Actions::default());
+        let shut = || CloudError::new(CloudErrorKind::AccessDenied, ASSUME, "no");
+        // Minutes that the first session lasts, and whose credentials are used when nobody is let in any more.
+        for (account, minutes, expected) in [
+            ("222222222222", 60, Some("first")),
+            ("333333333333", 9, Some("first")),
+            ("444444444444", 0, None),
+        ] {
+            let ask = async |open: Result<Credentials, CloudError>| {
+                let found = cloud.session(key(account), async || open).await;
+                found.map(|credentials| credentials.access_key_id().to_owned())
+            };
+            assert_eq!(ask(Ok(session("first", minutes))).await.unwrap(), "first");
+            cloud.forget_idle();
+            for _ in 0..2 {
+                let found = ask(Err(shut())).await;
+                assert_eq!(found.ok().as_deref(), expected, "{minutes} minutes");
+            }
+        }
+        // When the door is open again, the session is renewed, though not at every call.
+        let sessions = cloud.0.sessions.lock().unwrap();
+        let slot = sessions[&key("333333333333")].clone();
+        drop(sessions);
+        let again = |name| cloud.session(key("333333333333"), async move || Ok(session(name, 60)));
+        assert_eq!(again("second").await.unwrap().access_key_id(), "first");
+        slot.lock().await.as_mut().unwrap().renew_at = Some(wall_clock());
+        assert_eq!(again("second").await.unwrap().access_key_id(), "second");
+    }
 
     #[test]
     fn a_session_is_named_as_aws_allows() {

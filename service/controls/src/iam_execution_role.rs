@@ -11,7 +11,9 @@
 //! 2. a trust policy that would not let the management role in, as this process would come, is never written: not even
 //!    one that was planned when the landing zone said otherwise;
 //! 3. after it was written the door is tried, and where it is shut, what was there before is put back by the session
-//!    that is still inside.
+//!    that is still inside;
+//! 4. where somebody else shuts the door, a session that is still inside opens it, to the last minute that it holds
+//!    (`Cloud::session`). Without one, a person has to, and the error says what to do.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -158,8 +160,9 @@ impl Control for IamExecutionRole {
                 }
                 set_trust(aws, role, trust).await?;
                 match session.try_to_enter().await {
-                    Err(error) if error.kind == CloudErrorKind::AccessDenied => {
+                    Err(mut error) if error.kind == CloudErrorKind::AccessDenied => {
                         set_trust(aws, role, former).await?;
+                        error.message += ". The new trust policy would have shut Landfall out: the former one stands again";
                         Err(error)
                     }
                     // Whatever else went wrong tells nothing about the door; the next look goes through it.
@@ -208,17 +211,23 @@ fn lets_in(trust: &Value, place: &Place) -> bool {
     let Some(principal) = PrincipalView::role_session(&management_role(place), "landfall") else {
         return false;
     };
-    let mut context = Context::of(&principal);
-    if let Some(id) = place.landing_zone.roles.external_ids.first() {
-        context.set("sts:ExternalId", id.as_str());
-    }
     let roles = &place.landing_zone.roles;
-    policy.allows(&Request {
-        principal: &principal,
-        action: "sts:AssumeRole",
-        resource: &format!("arn:aws:iam::{}:role/{}", place.account, roles.execution),
-        context: &context,
-    })
+    let allows = |external_id: Option<&String>| {
+        let mut context = Context::of(&principal);
+        if let Some(id) = external_id {
+            context.set("sts:ExternalId", id.as_str());
+        }
+        policy.allows(&Request {
+            principal: &principal,
+            action: "sts:AssumeRole",
+            resource: &format!("arn:aws:iam::{}:role/{}", place.account, roles.execution),
+            context: &context,
+        })
+    };
+    match roles.external_ids.as_slice() {
+        [] => allows(None),
+        ids => ids.iter().any(|id| allows(Some(id))),
+    }
 }
 
 async fn set_trust(aws: &Aws, role: &str, trust: &Value) -> Result<(), CloudError> {
@@ -357,6 +366,7 @@ mod tests {
     fn what_would_lock_landfall_out_is_not_written() {
         let planned_before = trust(&place(&["old"]));
         assert!(lets_in(&planned_before, &place(&["old", "new"])));
+        assert!(lets_in(&planned_before, &place(&["new", "old"])));
         assert!(!lets_in(&planned_before, &place(&["new"])));
         assert!(!lets_in(&planned_before, &place(&[])));
         assert!(!lets_in(&json!({ "Statement": [] }), &place(&[])));
