@@ -20,6 +20,7 @@ mod rollout;
 mod rollout_scps;
 mod scan;
 mod scp_check;
+mod scp_days;
 mod start;
 mod store;
 mod vending;

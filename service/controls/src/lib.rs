@@ -23,6 +23,7 @@ pub mod roles;
 pub mod roster;
 pub mod session;
 pub mod session_policy;
+pub mod trail_logs;
 pub mod vending;
 
 mod access_analyzer;

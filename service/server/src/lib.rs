@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod engine;
 pub mod enrollment;
 pub mod html;
+pub mod log_reading;
 pub mod scp_check;
 pub mod store;
 pub mod telemetry;

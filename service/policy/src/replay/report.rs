@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Cause;
 
@@ -22,7 +22,7 @@ pub struct Report {
 }
 
 /// Every record is counted in exactly one of these.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// All.
     pub records: u64,
@@ -45,7 +45,7 @@ pub struct Totals {
 }
 
 /// Calls that no SCP restricts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unbound {
     /// Of the management account.
     pub management_account: u64,
@@ -58,7 +58,7 @@ pub struct Unbound {
 }
 
 /// Calls that may matter and could not be judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unjudged {
     /// No record, or not readable.
     pub unreadable: u64,
@@ -73,7 +73,7 @@ pub struct Unjudged {
 }
 
 /// What becomes of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It went through and is denied.

@@ -41,6 +41,8 @@ pub enum Action<'a> {
         requested_by: &'a str,
     },
     PauseAccount,
+    /// Have the log files of all accounts read: they tell who does what.
+    ReadLogs,
     /// Have drift repaired that waits for somebody to ask.
     Repair,
     /// Ask for a deviation to be accepted.
@@ -68,6 +70,7 @@ impl fmt::Display for Action<'_> {
             Action::Decide => "decide on requests and plans",
             Action::ChangeRequest { .. } => "change somebody else's request",
             Action::PauseAccount => "pause or resume accounts",
+            Action::ReadLogs => "have log files read",
             Action::Repair => "have drift repaired",
             Action::ProposeWaiver => "propose waivers and exemptions",
             Action::DecideWaiver => "decide on waivers and exemptions",
@@ -91,8 +94,13 @@ pub fn authorize(principal: &Principal, action: Action<'_>) -> Result<(), Proble
             Action::Read | Action::RequestAccount | Action::ProposeWaiver,
             Platform | Security | Engineer,
         ) => true,
-        (Action::Decide | Action::DecideWaiver | Action::MakePlan, Platform | Security) => true,
-        (Action::Decide | Action::DecideWaiver | Action::MakePlan, Engineer) => false,
+        (
+            Action::Decide | Action::DecideWaiver | Action::MakePlan | Action::ReadLogs,
+            Platform | Security,
+        ) => true,
+        (Action::Decide | Action::DecideWaiver | Action::MakePlan | Action::ReadLogs, Engineer) => {
+            false
+        }
         (Action::RevokeWaiver { .. }, Platform | Security) => true,
         (Action::RevokeWaiver { requested_by }, Engineer) => requested_by == principal.name,
         (Action::ChangeRequest { .. }, Platform) => true,

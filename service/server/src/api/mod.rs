@@ -26,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::engine::clock::Clock;
 use crate::enrollment::Examiner;
+use crate::log_reading::LogReader;
 use crate::scp_check::files::ScpFiles;
 use crate::store::{Store, StoreError};
 
@@ -55,6 +56,7 @@ mod reference;
 pub mod requests;
 pub mod rollouts;
 mod schema;
+mod scp_logs;
 pub mod scps;
 pub mod standing;
 pub mod tokens;
@@ -86,6 +88,8 @@ pub struct Api {
     in_flight: InFlight,
     /// How accounts are looked at before they are enrolled.
     examiner: Option<Arc<Examiner>>,
+    /// How log files are read for checks of service control policies.
+    log_reader: Option<LogReader>,
 }
 
 impl Api {
@@ -110,6 +114,7 @@ impl Api {
             shutdown,
             in_flight: InFlight::default(),
             examiner: None,
+            log_reader: None,
         }
     }
 
@@ -125,6 +130,14 @@ impl Api {
     pub fn with_examiner(self, examiner: Examiner) -> Self {
         Api {
             examiner: Some(Arc::new(examiner)),
+            ..self
+        }
+    }
+
+    /// With a way to the organization trail's log files.
+    pub fn with_log_reader(self, log_reader: LogReader) -> Self {
+        Api {
+            log_reader: Some(log_reader),
             ..self
         }
     }

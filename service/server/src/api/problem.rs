@@ -36,6 +36,7 @@ pub enum Kind {
     ProtectedAccount,
     AccountKnown,
     NotEnrollable,
+    NoLogs,
     RequestInProgress,
     TooLarge,
     UnsupportedMediaType,
@@ -47,7 +48,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 28] = [
+    pub const ALL: [Kind; 29] = [
         Kind::MalformedJson,
         Kind::BadParameter,
         Kind::Unauthenticated,
@@ -68,6 +69,7 @@ impl Kind {
         Kind::ProtectedAccount,
         Kind::AccountKnown,
         Kind::NotEnrollable,
+        Kind::NoLogs,
         Kind::RequestInProgress,
         Kind::TooLarge,
         Kind::UnsupportedMediaType,
@@ -169,6 +171,11 @@ impl Kind {
                 "/problems/not-enrollable",
                 S::CONFLICT,
                 "Something has to be mended first",
+            ),
+            Kind::NoLogs => (
+                "/problems/no-logs",
+                S::CONFLICT,
+                "There are no log files yet",
             ),
             Kind::RequestInProgress => (
                 "/problems/request-in-progress",

@@ -22,10 +22,11 @@ use super::auth::{Action, Principal, authorize};
 use super::extract::Json;
 use super::page::Page;
 use super::problem::{Kind, Problem, ProblemDocument};
+use super::scp_logs::Question;
 use crate::html::POLICY;
 use crate::scp_check::files::ScpFiles;
 use crate::scp_check::report::ScpReport;
-use crate::scp_check::{Check, Known, page};
+use crate::scp_check::{Check, Known, Recorded, page};
 use crate::store::{AccountFilter, StoreError};
 
 /// The control that keeps policies where they should stand.
@@ -66,6 +67,14 @@ pub struct ScpCheckForm {
     /// Recorded calls: the elements of `Records` in CloudTrail's log files.
     #[schema(value_type = Vec<Object>)]
     pub records: Vec<Value>,
+    /// Instead of `records`: the server reads the organization trail's log files of so many whole days, and of today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 90)]
+    pub days: Option<u16>,
+    /// Of which accounts log files are read; of all without any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["222222222222"]))]
+    pub accounts: Vec<String>,
 }
 
 /// List service control policies, by name
@@ -108,10 +117,11 @@ async fn list(State(api): State<Api>, principal: Principal) -> Result<Reply<Page
 
 /// Say what service control policies would do if they were attached
 ///
-/// Nothing is changed, and AWS is not asked. The answer says whether anything bars attaching them: a file that is wrong, a
+/// Nothing is changed, and AWS is not asked, but for log files. The answer says whether anything bars attaching them: a file that is wrong, a
 /// lock-out of Landfall, a target without room, a decision that is not as its table says. With `records` it says which of these
 /// calls would have been denied that were allowed under what this server works with; where no files are given, that were allowed
-/// under AWS's own policy alone. With `Accept: text/html` the answer is a page for people.
+/// under AWS's own policy alone. With `days` the server reads recorded calls itself from the log bucket, newest days first, for at
+/// most five minutes; what it did not read stands in the report. With `Accept: text/html` the answer is a page for people.
 #[utoipa::path(
     post,
     path = "/scps/check",
@@ -121,7 +131,8 @@ async fn list(State(api): State<Api>, principal: Principal) -> Result<Reply<Page
     request_body = ScpCheckForm,
     responses(
         (status = 200, content((ScpReport = "application/json"), (String = "text/html"))),
-        (status = 422, description = "Files that have no place in a catalogue", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "There is no log bucket yet to read days from", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "Files that have no place in a catalogue, or fields that break rules", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -132,9 +143,14 @@ async fn check(
     Json(form): Json<ScpCheckForm>,
 ) -> Result<Response, Problem> {
     authorize(&principal, Action::Read)?;
+    if form.days.is_some() {
+        authorize(&principal, Action::ReadLogs)?;
+    }
     let (set, own) = api.scps.as_ref();
+    let placed = api.placed().await?;
+    let wanted = api.wanted(&form, &placed)?;
     let mut known = Known {
-        accounts: api.placed().await?,
+        accounts: placed,
         others: api.others().await?,
         ..Known::default()
     };
@@ -150,6 +166,11 @@ async fn check(
             }])
         })?
     };
+    if let Some(wanted) = wanted {
+        let page = wants_page(&headers);
+        let question = Question { files, known, page };
+        return api.check_with_logs(question, wanted).await;
+    }
     let zone = api.landing_zone.clone();
     let records = form.records;
     // It takes as long as there are records, and the handlers' threads are few.
@@ -160,7 +181,7 @@ async fn check(
             for record in &records {
                 replay.record(&record.to_string());
             }
-            (replay, Vec::new())
+            Recorded::given(replay, Vec::new())
         });
         check.report(recorded)
     });

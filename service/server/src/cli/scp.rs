@@ -1,4 +1,5 @@
-//! `landfall scp`: what service control policies would do, before anybody attaches them. It needs no server and no credentials.
+//! `landfall scp`: what service control policies would do, before anybody attaches them. It needs no server and no credentials,
+//! unless a server is asked to read the log bucket.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,16 +11,21 @@ use landfall_model::ids::{AccountId, OuPath};
 use landfall_model::landing_zone::LandingZone;
 use serde::Deserialize;
 
+use super::client::{Client, path};
 use super::{out, scp_events, scp_text, serve};
+use crate::api::scps::ScpCheckForm;
+use crate::config::ClientSettings;
 use crate::scp_check::files::ScpFiles;
 use crate::scp_check::report::ScpReport;
-use crate::scp_check::{Check, Known, page};
+use crate::scp_check::{Check, Known, Recorded, page};
 
 /// The status when nothing could be checked.
 const CANNOT_CHECK: u8 = 2;
 
 #[derive(Debug, Args)]
 pub struct ScpCommand {
+    #[command(flatten)]
+    client: ClientSettings,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -29,16 +35,21 @@ enum Verb {
     /// Say what policies would do if they were attached: whether they are right and fit, whether Landfall could still work,
     /// whether they decide as their tables say, and which recorded calls they would have denied.
     ///
-    /// Reads files and needs neither a server nor credentials. The status is 0 when nothing bars attaching the policies, 1 when
-    /// something does, and 2 when they could not be checked.
+    /// Reads files and needs neither a server nor credentials; with --days a server reads the recorded calls from the log bucket.
+    /// The status is 0 when nothing bars attaching the policies, 1 when something does, and 2 when they could not be checked.
     Check(Box<CheckArguments>),
 }
 
 #[derive(Debug, Args)]
 struct CheckArguments {
-    /// The landing zone's TOML file; see deploy/landing-zone.toml.
-    #[arg(long, env = "LANDFALL_LANDING_ZONE", value_name = "FILE")]
-    landing_zone: PathBuf,
+    /// The landing zone's TOML file; see deploy/landing-zone.toml. With --days it is the server's.
+    #[arg(
+        long,
+        env = "LANDFALL_LANDING_ZONE",
+        value_name = "FILE",
+        required_unless_present = "days"
+    )]
+    landing_zone: Option<PathBuf>,
     /// A directory of service control policies (JSON) instead of the ones in the program.
     #[arg(long, alias = "scp", env = "LANDFALL_SCPS", value_name = "DIRECTORY")]
     scps: Option<PathBuf>,
@@ -55,9 +66,17 @@ struct CheckArguments {
     /// Where all accounts stand that --accounts does not name.
     #[arg(long, value_name = "OU")]
     ou: Option<String>,
-    /// Write the report as JSON.
-    #[arg(long)]
-    json: bool,
+    /// Ask the server at --url, which reads the log files of so many whole days and of today from the log bucket, and knows
+    /// where accounts stand. It compares --scps with what it works with; without --scps it checks its own. It may take five minutes.
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with_all = ["events", "accounts", "ou", "in_force"]
+    )]
+    days: Option<u16>,
+    /// With --days: only this account's log files. May be given many times.
+    #[arg(long = "account", value_name = "ACCOUNT_ID", requires = "days")]
+    account_ids: Vec<String>,
     /// Write the report as a page, too.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -65,17 +84,23 @@ struct CheckArguments {
 
 pub(super) async fn run(command: ScpCommand) -> anyhow::Result<ExitCode> {
     let Verb::Check(arguments) = command.verb;
-    let checked = tokio::task::spawn_blocking(move || {
-        let report = check(&arguments)?;
-        if let Some(file) = &arguments.html {
+    let html = arguments.html.clone();
+    let checked = match arguments.days {
+        Some(days) => ask(&command.client, &arguments, days).await,
+        None => tokio::task::spawn_blocking(move || check(&arguments))
+            .await
+            .context("the check panicked")?,
+    };
+    let written = checked.and_then(|report| {
+        if let Some(file) = &html {
             std::fs::write(file, page::page(&report))
                 .with_context(|| format!("the page cannot be written to {}", file.display()))?;
         }
-        anyhow::Ok((report, arguments.json))
+        Ok(report)
     });
-    match checked.await.context("the check panicked")? {
-        Ok((report, json)) => {
-            if json {
+    match written {
+        Ok(report) => {
+            if command.client.json {
                 out::json(&report)?;
             } else {
                 scp_text::show(&report)?;
@@ -93,8 +118,30 @@ pub(super) async fn run(command: ScpCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Has a server read the log bucket and judge.
+async fn ask(
+    settings: &ClientSettings,
+    arguments: &CheckArguments,
+    days: u16,
+) -> anyhow::Result<ScpReport> {
+    let client = Client::new(settings)?;
+    let files = match &arguments.scps {
+        Some(directory) => proposed(directory)?.texts(),
+        None => BTreeMap::new(),
+    };
+    let form = ScpCheckForm {
+        files,
+        days: Some(days),
+        accounts: arguments.account_ids.clone(),
+        ..ScpCheckForm::default()
+    };
+    anstream::eprintln!("landfall: the server reads the log bucket, which may take five minutes");
+    client.post(&path(["scps", "check"]), &form).await
+}
+
 fn check(arguments: &CheckArguments) -> anyhow::Result<ScpReport> {
-    let zone = serve::read_landing_zone(&arguments.landing_zone)?;
+    let landing_zone = arguments.landing_zone.as_deref();
+    let zone = serve::read_landing_zone(landing_zone.context("--landing-zone is not given")?)?;
     let files = match &arguments.scps {
         Some(directory) => proposed(directory)?,
         None => ScpFiles::embedded(),
@@ -113,7 +160,7 @@ fn check(arguments: &CheckArguments) -> anyhow::Result<ScpReport> {
         .filter(|_| !events.is_empty())
         .map(|mut replay| {
             let unread = scp_events::replay(&events, &mut replay);
-            (replay, unread)
+            Recorded::given(replay, unread)
         });
     Ok(check.report(recorded))
 }

@@ -4,14 +4,12 @@
 //! packed or not, told by what is in them. A file that ends early, or is no such file, is named, and the others go on.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use landfall_policy::replay::Replay;
 
-/// What gzip's files begin with (RFC 1952).
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+use crate::scp_check::log_files;
 
 /// Folders of a trail's bucket with other things than records.
 const NO_RECORDS: [&str; 2] = ["CloudTrail-Digest", "CloudTrail-Insight"];
@@ -70,24 +68,5 @@ pub(super) fn replay(files: &[PathBuf], replay: &mut Replay<'_>) -> Vec<String> 
 
 fn one(file: &Path, replay: &mut Replay<'_>) -> Result<(), String> {
     let bytes = fs::read(file).map_err(|error| error.to_string())?;
-    let (bytes, cut) = unpacked(bytes);
-    let text = String::from_utf8_lossy(&bytes);
-    let read = replay.log_file(&text).map_err(|error| error.to_string());
-    match cut {
-        Some(error) => Err(match read {
-            Ok(()) => format!("it was not packed to its end ({error}), but all records are there"),
-            Err(problem) => format!("it ends early ({error}); {problem}"),
-        }),
-        None => read,
-    }
-}
-
-/// The file's content, as far as it could be unpacked, and why no further.
-fn unpacked(bytes: Vec<u8>) -> (Vec<u8>, Option<io::Error>) {
-    if !bytes.starts_with(&GZIP) {
-        return (bytes, None);
-    }
-    let mut content = Vec::new();
-    let read = MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut content);
-    (content, read.err())
+    log_files::replay(bytes, u64::MAX, replay)
 }

@@ -21,6 +21,7 @@ use crate::config::{DatabaseSettings, ServeSettings, WantedSettings};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::{self, Engine};
 use crate::enrollment::Examiner;
+use crate::log_reading::LogReader;
 use crate::store::Store;
 use crate::telemetry;
 
@@ -72,6 +73,7 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         landing_zone: zone.clone(),
         catalogue: Arc::new(catalogue.clone()),
     };
+    let log_reader = LogReader::new(cloud.clone(), zone.clone());
     let engine = Engine::new(
         store.clone(),
         cloud,
@@ -102,7 +104,8 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         shutdown.clone(),
     )
     .with_scps(catalogue.scps, catalogue.scp_files)
-    .with_examiner(examiner);
+    .with_examiner(examiner)
+    .with_log_reader(log_reader);
 
     let address = listener.local_addr()?;
     tracing::info!(%address, "landfall serves on http://{address}");

@@ -125,6 +125,20 @@ impl ScpFiles {
         Ok(())
     }
 
+    /// The texts by their names within the catalogue, as [`ScpFiles::named`] takes them.
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let one = |folder: &'static str| {
+            move |(shown, text): &NamedText| {
+                let name = shown.rsplit('/').next().unwrap_or(shown);
+                (format!("{folder}{name}"), text.clone())
+            }
+        };
+        let tables = self.tables.iter().map(one("decisions/"));
+        let others = self.documents.iter();
+        let others = others.chain(&self.attachments).chain(&self.exemptions);
+        others.map(one("")).chain(tables).collect()
+    }
+
     /// All of them together, as the server reads them at start.
     ///
     /// # Errors
@@ -221,6 +235,9 @@ mod tests {
         };
         assert_eq!(all(&read), all(&embedded));
         assert_eq!(read.documents.len(), read.tables.len());
+        assert_eq!(read.texts(), embedded.texts());
+        let named = ScpFiles::named(read.texts()).unwrap();
+        assert_eq!(named.texts(), read.texts());
         assert!(
             embedded
                 .documents

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use landfall_model::ids::{AccountId, OuPath};
 use landfall_model::landing_zone::LandingZone;
-use landfall_policy::replay::{self, Change, Group, Organization, Place, Replay};
+use landfall_policy::replay::{self, Change, Group, Organization, Place};
 
+use super::Recorded;
 use super::policies::{Policies, units};
 use super::report::{Calls, CauseImpact, Impact, UnknownEvents};
 
@@ -47,9 +48,9 @@ pub(super) fn place(before: &Policies, after: &Policies, unit: Option<&OuPath>) 
     })
 }
 
-/// What a replay found. `unread`: what could not be read to its end.
-pub(super) fn impact(replay: &Replay<'_>, unread: Vec<String>) -> Impact {
-    let report = replay.report();
+/// What a replay found.
+pub(super) fn impact(recorded: Recorded<'_>) -> Impact {
+    let report = recorded.replay.report();
     Impact {
         causes: causes(&report.groups),
         calls: calls(&report.groups),
@@ -69,7 +70,8 @@ pub(super) fn impact(replay: &Replay<'_>, unread: Vec<String>) -> Impact {
             .collect(),
         totals: report.totals,
         actions_known_until: replay::knows_actions_until().to_owned(),
-        unread,
+        unread: recorded.unread,
+        log_files: recorded.log_files,
     }
 }
 

@@ -25,6 +25,7 @@ pub mod files;
 mod impact;
 mod lint;
 mod lockouts;
+pub mod log_files;
 pub mod page;
 mod policies;
 pub mod report;
@@ -35,7 +36,7 @@ mod tests;
 
 use files::ScpFiles;
 use policies::{Policies, ROOT};
-use report::{ScpReport, Subject, counted};
+use report::{LogFiles, ScpReport, Subject, counted};
 
 /// What is known of the organization besides its landing zone.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +51,27 @@ pub struct Known {
     pub others: BTreeMap<String, Vec<String>>,
     /// What is in force, and how people call that; `None`: AWS's own policy alone.
     pub in_force: Option<(ScpSet, String)>,
+}
+
+/// Calls that were taken.
+#[derive(Debug)]
+pub struct Recorded<'a> {
+    pub replay: Replay<'a>,
+    /// What could not be read to its end, in a sentence each.
+    pub unread: Vec<String>,
+    /// What was read of the log bucket, where they are from there.
+    pub log_files: Option<LogFiles>,
+}
+
+impl<'a> Recorded<'a> {
+    /// Calls that somebody gave.
+    pub fn given(replay: Replay<'a>, unread: Vec<String>) -> Self {
+        Recorded {
+            replay,
+            unread,
+            log_files: None,
+        }
+    }
 }
 
 /// Policies that are being checked.
@@ -99,8 +121,8 @@ impl<'a> Check<'a> {
         })
     }
 
-    /// Judges everything. `recorded`: the calls that were taken, and what could not be read of them.
-    pub fn report(&self, recorded: Option<(Replay<'_>, Vec<String>)>) -> ScpReport {
+    /// Judges everything.
+    pub fn report(&self, recorded: Option<Recorded<'_>>) -> ScpReport {
         let limits = self.zone.scps.limits();
         let mut findings = lint::documents(self.files, self.zone, limits);
         let (decisions, of_tables) = decisions::decisions(self.files, self.zone);
@@ -115,7 +137,7 @@ impl<'a> Check<'a> {
             subject: self.subject(),
             lockouts: Vec::new(),
             decisions,
-            impact: recorded.map(|(replay, unread)| impact::impact(&replay, unread)),
+            impact: recorded.map(impact::impact),
             sizes: Vec::new(),
             findings: Vec::new(),
             not_looked_at: Vec::new(),
@@ -150,6 +172,9 @@ impl<'a> Check<'a> {
                         .to_owned(),
                 );
             }
+        }
+        if let Some(logs) = report.impact.as_ref().and_then(|it| it.log_files.as_ref()) {
+            report.not_looked_at.extend_from_slice(&logs.left_out);
         }
         if self.known.others.is_empty() {
             report.not_looked_at.push(format!(

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use landfall_policy::lint;
 use landfall_policy::replay::{Change, Totals};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What service control policies would do if they were attached.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct ScpReport {
     /// Whether nothing bars attaching them.
     pub can_be_attached: bool,
@@ -23,7 +23,7 @@ pub struct ScpReport {
     pub lockouts: Vec<LockedOut>,
     pub decisions: Decisions,
     /// What they would have done to recorded calls, where any were given.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub impact: Option<Impact>,
     /// What the root and each OU would have.
     pub sizes: Vec<TargetSize>,
@@ -34,7 +34,7 @@ pub struct ScpReport {
 }
 
 /// How much was checked.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Subject {
     pub policies: usize,
     pub statements: usize,
@@ -50,7 +50,7 @@ pub struct Subject {
 }
 
 /// How bad a finding is, in the words of Access Analyzer's `ValidatePolicy`. An error bars attaching.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Error,
@@ -83,7 +83,7 @@ impl From<lint::Severity> for Severity {
 }
 
 /// One thing to mend in a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FileFinding {
     #[schema(example = "quarantine.json")]
     pub file: String,
@@ -91,7 +91,7 @@ pub struct FileFinding {
     #[schema(example = "/Statement/0/Action/1")]
     pub pointer: String,
     /// The line, where the file could not be read beyond it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     pub severity: Severity,
     /// A stable name of what was found.
@@ -114,20 +114,20 @@ impl FileFinding {
 }
 
 /// Actions that one statement denies to Landfall in one set of units and Regions: each in each of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LockedOut {
     /// What denies.
     #[schema(example = "statement `DenyAllUntilGoverned` of `quarantine`")]
     pub cause: String,
     /// The policy that denies, where one does.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// What the verdict depends on: condition keys, or `the resource`. Empty if it is denied for certain.
     pub depends_on: Vec<String>,
     pub role: String,
     pub units: Vec<String>,
     /// The accounts, where it is not so in every account of the units.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
     pub regions: Vec<String>,
     pub actions: Vec<String>,
@@ -138,7 +138,7 @@ pub struct LockedOut {
 }
 
 /// What a root or an OU would have.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TargetSize {
     #[schema(example = "Applications")]
     pub target: String,
@@ -147,9 +147,9 @@ pub struct TargetSize {
     /// How many characters they have without white space.
     pub characters: usize,
     /// How many policies they are once they are packed; absent where they cannot be.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packed_policies: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packed_characters: Option<usize>,
     /// Policies that are not Landfall's and stay.
     pub others: Vec<String>,
@@ -158,12 +158,12 @@ pub struct TargetSize {
     /// How many more could be attached.
     pub free: usize,
     /// Why they do not fit, with figures.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
 /// What became of the tables of decisions.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct Decisions {
     pub tables: usize,
     /// Combinations of principal, action, resource and Region.
@@ -174,7 +174,7 @@ pub struct Decisions {
 }
 
 /// A policy does not decide as its table says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FailedDecision {
     pub file: String,
     /// The row.
@@ -186,12 +186,12 @@ pub struct FailedDecision {
     /// `allow` or `deny`.
     pub expected: String,
     /// The statement that denies, where one does and none should.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied_by: Option<String>,
 }
 
 /// What becomes of recorded calls.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Impact {
     /// Every record is counted in exactly one of these.
     #[schema(value_type = Object)]
@@ -211,10 +211,34 @@ pub struct Impact {
     pub actions_known_until: String,
     /// What could not be read to its end.
     pub unread: Vec<String>,
+    /// What was read of the log bucket, where the calls are from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_files: Option<LogFiles>,
+}
+
+/// Log files of the organization trail that the server read itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogFiles {
+    #[schema(example = "landfall-logs-222222222222")]
+    pub bucket: String,
+    /// The first day that was asked for, by UTC.
+    #[schema(example = "2026-10-23")]
+    pub from: String,
+    /// The last one: the day of the check.
+    #[schema(example = "2026-11-22")]
+    pub to: String,
+    /// How many files were read.
+    pub files: u64,
+    /// How many bytes that was, packed as they lie there.
+    pub bytes: u64,
+    /// How many accounts they are of.
+    pub accounts: usize,
+    /// What was not read and why, in a sentence each. It stands under `not_looked_at` too.
+    pub left_out: Vec<String>,
 }
 
 /// What one cause changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CauseImpact {
     #[schema(value_type = String, example = "denied")]
     pub change: Change,
@@ -226,7 +250,7 @@ pub struct CauseImpact {
 }
 
 /// Calls of one principal that are decided otherwise for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Calls {
     /// `denied`, `uncertain` (that depends on what the record does not tell), `allowed`, `may_be_allowed`.
     #[schema(value_type = String, example = "denied")]
@@ -252,7 +276,7 @@ pub struct Calls {
 }
 
 /// Events of which nobody knows the action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnknownEvents {
     #[schema(example = "s3.amazonaws.com")]
     pub source: String,
@@ -309,6 +333,9 @@ impl Impact {
             grouped(totals.uncertain),
             grouped(totals.allowed),
         )];
+        if let Some(logs) = &self.log_files {
+            lines.insert(0, logs.sentence());
+        }
         let unbound = &totals.unbound;
         let listed = |parts: &[(u64, &str)]| {
             let parts: Vec<String> = parts
@@ -345,6 +372,24 @@ impl Impact {
             lines.push(format!("Not judged: {rest}."));
         }
         lines
+    }
+}
+
+impl LogFiles {
+    /// How much was read, and whether that is all.
+    fn sentence(&self) -> String {
+        let LogFiles {
+            bucket, from, to, ..
+        } = self;
+        let all = match self.left_out.len() {
+            0 => "",
+            _ => ", and not all there is: see what was not looked at",
+        };
+        format!(
+            "Read from {bucket}: {} of {}, {from} to {to}{all}.",
+            counted_u64(self.files, "log file", "log files"),
+            counted(self.accounts, "account", "accounts"),
+        )
     }
 }
 

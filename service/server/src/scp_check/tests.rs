@@ -4,7 +4,7 @@ use landfall_model::landing_zone::LandingZone;
 
 use super::files::ScpFiles;
 use super::report::{ScpReport, Severity, by_principal};
-use super::{Check, Known, gate, page};
+use super::{Check, Known, Recorded, gate, page};
 
 const ZONE: &str = include_str!("../../../../deploy/landing-zone.toml");
 const ACCOUNT: &str = "222222222222";
@@ -301,7 +301,10 @@ fn recorded_calls_are_told_by_principal_action_and_statement() {
         "us-east-1",
         "admin",
     ));
-    let report = check.report(Some((replay, vec!["one.json: broken".to_owned()])));
+    let report = check.report(Some(Recorded::given(
+        replay,
+        vec!["one.json: broken".to_owned()],
+    )));
     assert!(report.can_be_attached, "{:?}", report.bars);
     let impact = report.impact.as_ref().unwrap();
     assert_eq!((impact.totals.records, impact.totals.denied), (5, 4));
@@ -338,7 +341,7 @@ fn recorded_calls_are_told_by_principal_action_and_statement() {
         "ap-southeast-3",
         "deployer",
     ));
-    let report = check.report(Some((replay, Vec::new())));
+    let report = check.report(Some(Recorded::given(replay, Vec::new())));
     let totals = report.impact.unwrap().totals;
     assert_eq!((totals.denied, totals.unchanged), (0, 1));
 }
@@ -357,7 +360,7 @@ fn accounts_that_nobody_names_are_judged_where_they_are_said_to_stand() {
             "deployer",
         ));
         let totals = check
-            .report(Some((replay, Vec::new())))
+            .report(Some(Recorded::given(replay, Vec::new())))
             .impact
             .unwrap()
             .totals;
@@ -387,7 +390,7 @@ fn what_others_wrote_is_only_text_on_the_page() {
         "<script>x</script>",
     ));
     let unread = vec!["<img src=x>.json".to_owned()];
-    let page = page::page(&check.report(Some((replay, unread))));
+    let page = page::page(&check.report(Some(Recorded::given(replay, unread))));
     assert!(page.contains("&lt;script&gt;x&lt;/script&gt;"), "{page}");
     assert!(
         !page.contains("<script") && !page.contains("<img"),

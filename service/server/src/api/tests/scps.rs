@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use http::{Method, header};
+use landfall_model::landing_zone::LandingZone;
+use landfall_model::request::RequestForm;
 use landfall_model::scp::PREFIX;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::{BOOTSTRAP, Server, call};
+use super::reads::governed;
+use super::{BOOTSTRAP, LANDING_ZONE, Server, call, now};
 use crate::scp_check::files::ScpFiles;
-use crate::store::Role;
+use crate::store::{Added, NewRequest, Purpose, Role};
 
 /// The embedded files as somebody would post them.
 fn files() -> BTreeMap<String, String> {
@@ -147,6 +151,99 @@ async fn what_cannot_be_checked_is_an_error_with_its_place() {
     let answer = server.post("/scps/check", &body).await;
     assert_eq!(
         answer.body["impact"]["totals"]["records"], 1_000,
+        "{}",
+        answer.text
+    );
+}
+
+/// What is wrong with a question about log files is said before anybody is asked.
+#[tokio::test]
+async fn days_that_make_no_sense_are_refused_with_their_place() {
+    let (server, _) = governed().await;
+    for (body, pointer, rule) in [
+        (json!({"days": 0}), "/days", "must be 1 to 90"),
+        (json!({"days": 91}), "/days", "must be 1 to 90"),
+        (json!({"days": -1}), "/days", ""),
+        (
+            json!({"days": 3, "records": [record("eu-west-1")]}),
+            "/days",
+            "send one of them",
+        ),
+        (
+            json!({"accounts": ["222222222222"]}),
+            "/accounts",
+            "send days with it",
+        ),
+        (
+            json!({"days": 3, "accounts": ["222222222222", "222222222223"]}),
+            "/accounts/1",
+            "no account of Landfall's",
+        ),
+        (
+            json!({"days": 3, "accounts": ["payments"]}),
+            "/accounts/0",
+            "no account of Landfall's",
+        ),
+    ] {
+        let answer = server.post("/scps/check", &body).await;
+        answer.is_problem(422, "invalid-fields");
+        let error = &answer.body["errors"][0];
+        assert_eq!(error["pointer"], pointer, "{}", answer.text);
+        let said = error["rule"].as_str().unwrap();
+        assert!(said.contains(rule), "{}", answer.text);
+    }
+}
+
+/// Log files tell who does what, in every account.
+#[tokio::test]
+async fn engineers_have_no_log_files_read() {
+    let server = Server::start().await;
+    for (name, role, status, problem) in [
+        ("ann", Role::Engineer, 403, "forbidden"),
+        ("sid", Role::Security, 409, "no-logs"),
+        ("pat", Role::Platform, 409, "no-logs"),
+    ] {
+        let token = server.token(name, role).await;
+        let answer = server
+            .post_as(&token, "/scps/check", &json!({"days": 3}))
+            .await;
+        answer.is_problem(status, problem);
+    }
+}
+
+#[tokio::test]
+async fn without_a_log_bucket_there_is_nothing_to_read() {
+    let server = Server::start().await;
+    let days = json!({"days": 3});
+    let answer = server.post("/scps/check", &days).await;
+    answer.is_problem(409, "no-logs");
+    assert!(
+        answer.text.contains("no log archive account"),
+        "{}",
+        answer.text
+    );
+
+    let zone = LandingZone::parse("landing-zone.toml", LANDING_ZONE).unwrap();
+    let form = RequestForm {
+        organizational_unit: "Applications/Sandbox".to_owned(),
+        ..serde_json::from_value(super::form()).unwrap()
+    };
+    let request = form.check(&zone).unwrap();
+    let new = NewRequest {
+        id: Uuid::now_v7(),
+        request: &request,
+        email: "aws+log-archive@example.com".parse().unwrap(),
+        purpose: Purpose::LogArchive,
+        requested_by: "test",
+        existing: Some("333333333333".parse().unwrap()),
+        idempotency: None,
+    };
+    let added = server.store.add_request(&new, now()).await.unwrap();
+    assert!(matches!(added, Added::New(_)), "{added:?}");
+    let answer = server.post("/scps/check", &days).await;
+    answer.is_problem(409, "no-logs");
+    assert!(
+        answer.text.contains("no organization trail yet"),
         "{}",
         answer.text
     );
