@@ -238,7 +238,7 @@ async fn the_last_days_are_read_from_the_log_bucket() {
     let yesterday = bucket.today.saturating_sub(1.day());
     for words in [
         "0 log files of 0 accounts",
-        "and not all there is: see what was not looked at",
+        "see also what was not looked at",
         "AccessDenied",
         &format!("{yesterday}: there are no log files"),
     ] {

@@ -376,14 +376,14 @@ impl Impact {
 }
 
 impl LogFiles {
-    /// How much was read, and whether that is all.
+    /// How much was read, and whether there is more to say.
     fn sentence(&self) -> String {
         let LogFiles {
             bucket, from, to, ..
         } = self;
         let all = match self.left_out.len() {
             0 => "",
-            _ => ", and not all there is: see what was not looked at",
+            _ => "; see also what was not looked at",
         };
         format!(
             "Read from {bucket}: {} of {}, {from} to {to}{all}.",
