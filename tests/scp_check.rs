@@ -4,10 +4,12 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use awsim::faults::Kind;
+use awsim::{MANAGEMENT_ACCESS_KEY, Options, Sim};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use landfall_tests::process::command;
-use landfall_tests::world::LANDING_ZONE;
+use landfall_tests::world::{LANDING_ZONE, every};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -56,7 +58,17 @@ impl Desk {
     }
 
     async fn check(&self, arguments: &[&str]) -> (i32, String, String) {
-        let variables = [("LANDFALL_LANDING_ZONE", "landing-zone.toml")];
+        self.check_with(&[], arguments).await
+    }
+
+    /// With further variables.
+    async fn check_with(
+        &self,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> (i32, String, String) {
+        let zone = [("LANDFALL_LANDING_ZONE", "landing-zone.toml")];
+        let variables = [&zone[..], variables].concat();
         let all: Vec<&str> = ["scp", "check"].iter().chain(arguments).copied().collect();
         command(self.0.path(), &variables, &all).await
     }
@@ -254,4 +266,65 @@ async fn what_cannot_be_checked_ends_with_status_two_and_says_what_to_give() {
         assert!(error.contains(words), "{arguments:?}: {error}");
         assert!(out.is_empty(), "{arguments:?}: {out}");
     }
+}
+
+/// What AWS finds itself is merged with what lint finds, and its refusal bars nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn aws_is_asked_for_its_own_findings_where_somebody_wants_them() {
+    let desk = Desk::new();
+    let sim = Sim::start(Options::default()).expect("awsim starts");
+    let url = sim.url();
+    let credentials = [
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", MANAGEMENT_ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", "any"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let ask = ["--scps", "scp", "--validate"];
+    let (status, out, error) = desk.check_with(&credentials, &ask).await;
+    assert_eq!(status, 0, "{out}{error}");
+    assert!(!out.contains("ValidatePolicy"), "{out}");
+
+    desk.edit(
+        "scp/deny-leave-organization.json",
+        "organizations:LeaveOrganization",
+        "organizations:LeaveOrganisation",
+    );
+    let all = [&["--json"], &ask[..]].concat();
+    let (status, out, error) = desk.check_with(&credentials, &all).await;
+    assert_eq!(status, 1, "{out}{error}");
+    let report: Value = serde_json::from_str(&out).expect("a report");
+    let findings = report["findings"].as_array().expect("a list");
+    let mut of_action = findings
+        .iter()
+        .filter(|finding| finding["aws_code"] == "INVALID_ACTION" || finding["code"] == "unknown-action");
+    let both = of_action.next().expect("both find it");
+    assert!(of_action.next().is_none(), "it is said once: {findings:#?}");
+    assert_eq!(both["found_by"], "both", "{both:#}");
+    assert_eq!(both["code"], "unknown-action");
+    assert_eq!(both["severity"], "error");
+    let link = both["learn_more"].as_str().expect("a link");
+    assert!(link.starts_with("https://docs.aws.amazon.com/"), "{link}");
+    let (_, out, _) = desk.check_with(&credentials, &ask).await;
+    assert!(out.contains("unknown-action, INVALID_ACTION of Access Analyzer"), "{out}");
+    desk.edit(
+        "scp/deny-leave-organization.json",
+        "organizations:LeaveOrganisation",
+        "organizations:LeaveOrganization",
+    );
+
+    let refusal = every("access-analyzer", Some("ValidatePolicy"), Kind::AccessDenied);
+    sim.shared().faults().plan(refusal);
+    let (status, out, error) = desk.check_with(&credentials, &ask).await;
+    assert_eq!(status, 0, "{out}{error}");
+    for words in ["what AWS's own ValidatePolicy finds in the policies", "AccessDenied"] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    // And without any credentials.
+    let (status, out, error) = desk.check_with(&credentials[4..], &ask).await;
+    assert_eq!(status, 0, "{out}{error}");
+    assert!(out.contains("what AWS's own ValidatePolicy finds"), "{out}");
+    let calls = sim.shared().calls();
+    assert!(calls.mistakes().is_empty(), "{:?}", calls.mistakes());
 }

@@ -16,6 +16,7 @@ mod localhost;
 pub mod members;
 pub mod names;
 pub mod organizational_units;
+pub mod policy_validation;
 pub mod preflight;
 pub mod queue;
 pub mod registry;

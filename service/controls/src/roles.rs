@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::enrollment::BOOTSTRAP_ROLE;
+use crate::policy_validation;
 use crate::preflight;
 use crate::registry;
 use crate::session_policy;
@@ -25,6 +26,7 @@ pub fn management_permissions() -> Value {
         })
         .chain(vending::ACTIONS)
         .chain(preflight::ACTIONS)
+        .chain(policy_validation::ACTIONS)
         .partition(|action| action.starts_with("iam:"));
     json!({
         "Version": "2012-10-17",

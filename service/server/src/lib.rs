@@ -10,6 +10,7 @@ pub mod engine;
 pub mod enrollment;
 pub mod html;
 pub mod log_reading;
+pub mod policy_validation;
 pub mod scp_check;
 pub mod store;
 pub mod telemetry;

@@ -24,7 +24,7 @@ EVENTS = (
 
 # Service folder in botocore -> None for everything, or the operations whose shapes stay.
 WHOLE = {
-    "accessanalyzer": ["CreateAnalyzer", "DeleteAnalyzer", "GetAnalyzer", "ListAnalyzers", "ListTagsForResource", "TagResource", "UntagResource"],
+    "accessanalyzer": ["CreateAnalyzer", "DeleteAnalyzer", "GetAnalyzer", "ListAnalyzers", "ListTagsForResource", "TagResource", "UntagResource", "ValidatePolicy"],
     "account": None,
     "cloudtrail": None,
     "config": None,

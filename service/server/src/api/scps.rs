@@ -8,6 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use http::header::CONTENT_SECURITY_POLICY;
 use http::{HeaderMap, StatusCode, header};
 use landfall_controls::organizations_policies;
+use landfall_controls::policy_validation::open;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
 use landfall_model::request::FieldError;
 use landfall_model::scp::ScpTarget;
@@ -24,6 +25,9 @@ use super::page::Page;
 use super::problem::{Kind, Problem, ProblemDocument};
 use super::scp_logs::Question;
 use crate::html::POLICY;
+use crate::log_reading::LogReader;
+use crate::policy_validation;
+use crate::scp_check::aws_findings::AwsFindings;
 use crate::scp_check::files::ScpFiles;
 use crate::scp_check::report::ScpReport;
 use crate::scp_check::{Check, Known, Recorded, page};
@@ -71,6 +75,9 @@ pub struct ScpCheckForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 90)]
     pub days: Option<u16>,
+    /// Whether to ask AWS's `ValidatePolicy` too what it finds in the policies. Where AWS refuses, `not_looked_at` says so.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub validate: bool,
     /// Of which accounts log files are read; of all without any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["222222222222"]))]
@@ -117,7 +124,7 @@ async fn list(State(api): State<Api>, principal: Principal) -> Result<Reply<Page
 
 /// Say what service control policies would do if they were attached
 ///
-/// Nothing is changed, and AWS is not asked, but for log files. The answer says whether anything bars attaching them: a file that is wrong, a
+/// Nothing is changed, and AWS is not asked but for log files and, with `validate`, for what it finds itself. The answer says whether anything bars attaching them: a file that is wrong, a
 /// lock-out of Landfall, a target without room, a decision that is not as its table says. With `records` it says which of these
 /// calls would have been denied that were allowed under what this server works with; where no files are given, that were allowed
 /// under AWS's own policy alone. With `days` the server reads recorded calls itself from the log bucket, newest days first, for at
@@ -166,6 +173,9 @@ async fn check(
             }])
         })?
     };
+    if form.validate {
+        known.aws_findings = Some(api.aws_findings(&files).await);
+    }
     if let Some(wanted) = wanted {
         let page = wants_page(&headers);
         let question = Question { files, known, page };
@@ -198,6 +208,19 @@ async fn check(
 }
 
 impl Api {
+    /// What AWS finds in policies, as far as it says.
+    async fn aws_findings(&self, files: &ScpFiles) -> AwsFindings {
+        let Some(LogReader { cloud, .. }) = &self.log_reader else {
+            return AwsFindings {
+                found: Vec::new(),
+                missing: Some("this server has no way to AWS".to_owned()),
+            };
+        };
+        let zone = &self.landing_zone;
+        let open = open(cloud, &zone.management_account, &zone.home_region);
+        policy_validation::ask(open, files, zone).await
+    }
+
     /// Where each account stands, or is to stand.
     async fn placed(&self) -> Result<BTreeMap<AccountId, Option<OuPath>>, StoreError> {
         let filter = AccountFilter {

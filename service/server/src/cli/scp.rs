@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use landfall_controls::cloud::{Access, Cloud};
+use landfall_controls::policy_validation;
 use landfall_model::ids::{AccountId, OuPath};
 use landfall_model::landing_zone::LandingZone;
 use serde::Deserialize;
@@ -15,6 +17,8 @@ use super::client::{Client, path};
 use super::{out, scp_events, scp_text, serve};
 use crate::api::scps::ScpCheckForm;
 use crate::config::ClientSettings;
+use crate::policy_validation::ask as ask_aws;
+use crate::scp_check::aws_findings::AwsFindings;
 use crate::scp_check::files::ScpFiles;
 use crate::scp_check::report::ScpReport;
 use crate::scp_check::{Check, Known, Recorded, page};
@@ -77,6 +81,9 @@ struct CheckArguments {
     /// With --days: only this account's log files. May be given many times.
     #[arg(long = "account", value_name = "ACCOUNT_ID", requires = "days")]
     account_ids: Vec<String>,
+    /// Ask AWS's ValidatePolicy too what it finds in the policies: with this machine's AWS credentials, with --days with the server's.
+    #[arg(long)]
+    validate: bool,
     /// Write the report as a page, too.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -87,9 +94,7 @@ pub(super) async fn run(command: ScpCommand) -> anyhow::Result<ExitCode> {
     let html = arguments.html.clone();
     let checked = match arguments.days {
         Some(days) => ask(&command.client, &arguments, days).await,
-        None => tokio::task::spawn_blocking(move || check(&arguments))
-            .await
-            .context("the check panicked")?,
+        None => offline(arguments).await,
     };
     let written = checked.and_then(|report| {
         if let Some(file) = &html {
@@ -132,6 +137,7 @@ async fn ask(
     let form = ScpCheckForm {
         files,
         days: Some(days),
+        validate: arguments.validate,
         accounts: arguments.account_ids.clone(),
         ..ScpCheckForm::default()
     };
@@ -139,14 +145,36 @@ async fn ask(
     client.post(&path(["scps", "check"]), &form).await
 }
 
-fn check(arguments: &CheckArguments) -> anyhow::Result<ScpReport> {
+/// Judges what stands in files.
+async fn offline(arguments: Box<CheckArguments>) -> anyhow::Result<ScpReport> {
     let landing_zone = arguments.landing_zone.as_deref();
     let zone = serve::read_landing_zone(landing_zone.context("--landing-zone is not given")?)?;
     let files = match &arguments.scps {
         Some(directory) => proposed(directory)?,
         None => ScpFiles::embedded(),
     };
-    let known = known(arguments, &zone)?;
+    let of_aws = if arguments.validate {
+        let cloud = Box::pin(Cloud::open(&zone, 1, Access::default())).await;
+        let aws = async { Ok(cloud.own(policy_validation::ACTIONS.iter().copied().collect())) };
+        Some(Box::pin(ask_aws(aws, &files, &zone)).await)
+    } else {
+        None
+    };
+    let checked =
+        tokio::task::spawn_blocking(move || check(&arguments, &zone, &files, of_aws)).await;
+    checked.context("the check panicked")?
+}
+
+fn check(
+    arguments: &CheckArguments,
+    zone: &LandingZone,
+    files: &ScpFiles,
+    of_aws: Option<AwsFindings>,
+) -> anyhow::Result<ScpReport> {
+    let known = Known {
+        aws_findings: of_aws,
+        ..known(arguments, zone)?
+    };
     let events = scp_events::files(&arguments.events)?;
     if !events.is_empty() && known.accounts.is_empty() && known.elsewhere.is_none() {
         bail!(
@@ -154,7 +182,7 @@ fn check(arguments: &CheckArguments) -> anyhow::Result<ScpReport> {
              `landfall account list --json` prints it, or --ou OU for all of them"
         );
     }
-    let check = Check::new(&files, &zone, &known);
+    let check = Check::new(files, zone, &known);
     let recorded = check
         .replay()
         .filter(|_| !events.is_empty())

@@ -271,10 +271,13 @@ fn finding(finding: &FileFinding) -> io::Result<()> {
         finding.place().bold(),
         finding.problem,
         finding.severity.name(),
-        finding.code
+        finding.names()
     ))?;
     if !finding.instead.is_empty() {
         out::line(format_args!("    → {}", finding.instead))?;
+    }
+    if let Some(link) = &finding.learn_more {
+        out::line(format_args!("    {}", link.dimmed()))?;
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::files::{ScpFiles, document_name};
 use super::policies::ALLOW_ALL;
-use super::report::{Decisions, FailedDecision, FileFinding, Severity};
+use super::report::{Decisions, FailedDecision, FileFinding, FoundBy, Severity};
 
 const TABLES_REGIONS: [&str; 2] = ["eu-central-1", "eu-west-1"];
 
@@ -220,5 +220,8 @@ fn broken(file: &str, line: Option<usize>, problem: String) -> FileFinding {
         code: "table".to_owned(),
         problem,
         instead: String::new(),
+        found_by: FoundBy::Landfall,
+        aws_code: None,
+        learn_more: None,
     }
 }

@@ -8,7 +8,7 @@ use landfall_policy::Kind;
 use landfall_policy::lint::{Finding, Limits, lint};
 
 use super::files::{ScpFiles, document_name};
-use super::report::{FileFinding, Severity};
+use super::report::{FileFinding, FoundBy, Severity};
 
 /// The findings of the documents, the worst first, and within that by file and place.
 pub(super) fn documents(files: &ScpFiles, zone: &LandingZone, limits: Limits) -> Vec<FileFinding> {
@@ -42,6 +42,9 @@ fn of(file: &str, found: Finding) -> FileFinding {
         code: found.code.to_owned(),
         problem: found.problem,
         instead: found.instead,
+        found_by: FoundBy::Landfall,
+        aws_code: None,
+        learn_more: None,
     }
 }
 
@@ -60,6 +63,9 @@ fn broken(
         code: code.to_owned(),
         problem,
         instead: String::new(),
+        found_by: FoundBy::Landfall,
+        aws_code: None,
+        learn_more: None,
     }
 }
 

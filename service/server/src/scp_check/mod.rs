@@ -20,6 +20,7 @@ use landfall_model::landing_zone::{LandingZone, SettingsError};
 use landfall_model::scp::ScpSet;
 use landfall_policy::replay::{GROUPS, Organization, Replay};
 
+pub mod aws_findings;
 mod decisions;
 pub mod files;
 mod impact;
@@ -34,6 +35,7 @@ mod sizes;
 #[cfg(test)]
 mod tests;
 
+use aws_findings::AwsFindings;
 use files::ScpFiles;
 use policies::{Policies, ROOT};
 use report::{LogFiles, ScpReport, Subject, counted};
@@ -51,6 +53,8 @@ pub struct Known {
     pub others: BTreeMap<String, Vec<String>>,
     /// What is in force, and how people call that; `None`: AWS's own policy alone.
     pub in_force: Option<(ScpSet, String)>,
+    /// What AWS itself finds in the files, where somebody asked.
+    pub aws_findings: Option<AwsFindings>,
 }
 
 /// Calls that were taken.
@@ -125,6 +129,9 @@ impl<'a> Check<'a> {
     pub fn report(&self, recorded: Option<Recorded<'_>>) -> ScpReport {
         let limits = self.zone.scps.limits();
         let mut findings = lint::documents(self.files, self.zone, limits);
+        if let Some(of_aws) = &self.known.aws_findings {
+            aws_findings::merge(&mut findings, of_aws);
+        }
         let (decisions, of_tables) = decisions::decisions(self.files, self.zone);
         findings.extend(of_tables);
         let mut report = ScpReport {
@@ -179,6 +186,15 @@ impl<'a> Check<'a> {
         if self.known.others.is_empty() {
             report.not_looked_at.push(format!(
                 "policies that are not Landfall's, besides FullAWSAccess on {ROOT} and on each OU: ask a server, which knows them"
+            ));
+        }
+        let missing = match &self.known.aws_findings {
+            None => Some("ask for it with --validate, over the API with `validate`"),
+            Some(of_aws) => of_aws.missing.as_deref(),
+        };
+        if let Some(missing) = missing {
+            report.not_looked_at.push(format!(
+                "what AWS's own ValidatePolicy finds in the policies: {missing}"
             ));
         }
         findings.sort_by_key(|finding| finding.severity);

@@ -385,13 +385,20 @@ fn finding(html: &mut String, finding: &FileFinding) {
             finding.severity.name(),
             escape(&finding.place()),
             code(&finding.problem),
-            escape(&finding.code)
+            escape(&finding.names())
         ),
     );
     if !finding.instead.is_empty() {
         add(
             html,
             format_args!("<p class=\"instead\">{}</p>", code(&finding.instead)),
+        );
+    }
+    if let Some(link) = &finding.learn_more {
+        let link = escape(link);
+        add(
+            html,
+            format_args!("<p class=\"soft\"><a href=\"{link}\" rel=\"noreferrer\">{link}</a></p>"),
         );
     }
 }

@@ -100,9 +100,36 @@ pub struct FileFinding {
     pub problem: String,
     /// What to write instead; empty where the problem says it.
     pub instead: String,
+    pub found_by: FoundBy,
+    /// What Access Analyzer calls it, where that found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "INVALID_ACTION")]
+    pub aws_code: Option<String>,
+    /// Where AWS documents it, where Access Analyzer found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learn_more: Option<String>,
+}
+
+/// Who found something in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    Landfall,
+    /// AWS's `ValidatePolicy`.
+    AccessAnalyzer,
+    Both,
 }
 
 impl FileFinding {
+    /// By what names it is known, and to whom.
+    pub fn names(&self) -> String {
+        match (self.found_by, &self.aws_code) {
+            (FoundBy::AccessAnalyzer, _) => format!("{} of Access Analyzer", self.code),
+            (FoundBy::Both, Some(theirs)) => format!("{}, {theirs} of Access Analyzer", self.code),
+            (FoundBy::Landfall | FoundBy::Both, _) => self.code.clone(),
+        }
+    }
+
     /// `quarantine.json:3` or `quarantine.json /Statement/0`.
     pub fn place(&self) -> String {
         match self.line {

@@ -194,6 +194,16 @@ async fn days_that_make_no_sense_are_refused_with_their_place() {
     }
 }
 
+#[tokio::test]
+async fn where_aws_cannot_be_asked_the_check_goes_on() {
+    let server = Server::start().await;
+    let answer = server.post("/scps/check", &json!({"validate": true})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.body["can_be_attached"], true);
+    let left_out = answer.body["not_looked_at"].to_string();
+    assert!(left_out.contains("no way to AWS"), "{left_out}");
+}
+
 /// Log files tell who does what, in every account.
 #[tokio::test]
 async fn engineers_have_no_log_files_read() {

@@ -16,6 +16,7 @@ use crate::world::{MANAGEMENT_ACCOUNT, World};
 
 mod tags;
 mod tamper;
+mod validation;
 
 pub use tamper::tamper;
 
@@ -58,6 +59,7 @@ pub fn answer(world: &mut World, call: &Call<'_>) -> Answer {
         "GetAnalyzer" => get(world, call),
         "ListAnalyzers" => list(world, call),
         "DeleteAnalyzer" => delete(world, call),
+        "ValidatePolicy" => validation::validate(call),
         "TagResource" => tags::tag(world, call),
         "UntagResource" => tags::untag(world, call),
         "ListTagsForResource" => tags::list(world, call),
