@@ -65,7 +65,7 @@ fn edit_trust(world: &World, account: &AccountId, statements: &Value) {
 }
 
 /// A statement that has the management account assume the role, as `condition` says.
-fn statement(effect: &str, condition: Value) -> Value {
+fn statement(effect: &str, condition: &Value) -> Value {
     json!({
         "Effect": effect, "Action": "sts:AssumeRole", "Condition": condition,
         "Principal": { "AWS": "arn:aws:iam::111111111111:root" },
@@ -75,7 +75,7 @@ fn statement(effect: &str, condition: Value) -> Value {
 /// A trust policy that lets in somebody else alone.
 fn only_eve() -> Value {
     let eve = json!({ "ArnEquals": { "aws:PrincipalArn": "arn:aws:iam::111111111111:role/Eve" } });
-    json!([statement("Allow", eve)])
+    json!([statement("Allow", &eve)])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,20 +111,20 @@ async fn an_edited_trust_policy_is_put_back_by_whoever_is_inside() {
     let as_wanted = stage.look(control(), &home).await.expect("it is seen");
     for (statements, is_open) in [
         // Everybody of the management account is let in, whatever they say.
-        (json!([statement("Allow", json!({}))]), true),
+        (json!([statement("Allow", &json!({}))]), true),
         (only_eve(), false),
         // As it was, but for another external id.
         (
             json!([statement(
                 "Allow",
-                json!({ "StringEquals": { "sts:ExternalId": "theirs" } })
+                &json!({ "StringEquals": { "sts:ExternalId": "theirs" } })
             )]),
             false,
         ),
         (
             json!([
-                statement("Allow", json!({})),
-                statement("Deny", json!({ "Null": { "aws:PrincipalArn": "false" } })),
+                statement("Allow", &json!({})),
+                statement("Deny", &json!({ "Null": { "aws:PrincipalArn": "false" } })),
             ]),
             false,
         ),
@@ -210,7 +210,7 @@ async fn who_is_locked_out_says_so_and_goes_on_when_it_is_let_in() {
     assert_eq!(world.mutating_calls(), calls);
 
     // An administrator of the account lets the management account in.
-    edit_trust(&world, &number, &json!([statement("Allow", json!({}))]));
+    edit_trust(&world, &number, &json!([statement("Allow", &json!({}))]));
     store.wake(target, clock.now()).await.expect("it is there");
     eventually("the door is narrow again", async || {
         let stopped = store.target(target).await.expect("it answers")?.last_error;
@@ -236,7 +236,7 @@ async fn a_trust_policy_that_shuts_the_door_is_taken_back() {
     edit_trust(
         &stage.world,
         &stage.account,
-        &json!([statement("Allow", json!({}))]),
+        &json!([statement("Allow", &json!({}))]),
     );
     let before = stage.look(control(), &home).await.expect("it is seen");
     // For a reason that the policy does not show, such as a service control policy.
