@@ -30,6 +30,8 @@ pub(super) struct Attempt<'a> {
     pub(super) journal: &'a Journal,
     pub(super) touches: &'a Touches,
     pub(super) control: &'static dyn AnyControl,
+    /// What the cell must have, if that is known already.
+    pub(super) desired: Option<Desired>,
     pub(super) session: Session,
     pub(super) cell: Cell,
     /// The cell as it stands in the database, if it does.
@@ -77,7 +79,10 @@ impl Attempt<'_> {
 
     /// Observes, plans and applies until nothing differs, or only changes remain that were just applied.
     async fn converge(&mut self, parameters: &Value) -> Result<(), PassError> {
-        let desired = self.control.desired(parameters, self.session.place())?;
+        let desired = match self.desired.take() {
+            Some(desired) => desired,
+            None => self.control.desired(parameters, self.session.place())?,
+        };
         let mut applied: Vec<PlannedChange> = Vec::new();
         loop {
             let look = self.control.look(&self.session, &desired).await?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use landfall_controls::control::AnyControl;
+use landfall_controls::control::{AnyControl, Desired};
 use landfall_controls::registry;
 use landfall_controls::session_policy::Sessions;
 use landfall_model::baseline::Baseline;
@@ -21,6 +21,8 @@ pub(super) struct Slot {
     pub(super) control: &'static dyn AnyControl,
     pub(super) parameters: Arc<Value>,
     pub(super) place: Arc<Place>,
+    /// What the cell must have, where that was found out and no try has taken it yet.
+    pub(super) desired: Option<Desired>,
     pub(super) cell: Cell,
     /// The cell as it stands in the database, if it does.
     pub(super) stored: Option<Arc<Cell>>,
@@ -108,6 +110,7 @@ impl<'a> Board<'a> {
                         control,
                         parameters,
                         place: place.clone(),
+                        desired: None,
                         before: before(control.descriptor(), region, &zone.home_region),
                         cell,
                         stored,
@@ -179,6 +182,22 @@ impl<'a> Board<'a> {
             }
         }
         ready
+    }
+
+    /// Takes in what came of a try. Whether the cell is settled and was not before.
+    pub(super) fn ended(&mut self, cell: Cell, now: Timestamp) -> bool {
+        let slot = self
+            .slots
+            .get_mut(&cell.key)
+            .expect("attempts are made of the board's cells");
+        let was = slot.cell.status();
+        slot.running = false;
+        slot.stored = Some(Arc::new(cell.clone()));
+        slot.cell = cell;
+        if std::mem::take(&mut slot.touched) {
+            slot.cell.due_at = now;
+        }
+        slot.settled() && !was.is_settled()
     }
 
     /// Has cells looked at now, and those that run once more when they are through.

@@ -2,18 +2,17 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use landfall_controls::cloud::Errand;
 use landfall_controls::session::Session;
 use landfall_controls::session_policy::Sessions;
 use landfall_model::asset::Asset;
 use landfall_model::baseline::Baseline;
-use landfall_model::cell::{Cell, CellKey, CellStatus};
+use landfall_model::cell::{CellKey, CellStatus};
 use landfall_model::ids::{OuPath, TargetId};
 use landfall_model::place::Place;
 use tokio::time::Instant;
@@ -102,12 +101,10 @@ impl Engine {
             held(self.store.remove_cells(work.lease, &left_over).await?)?;
         }
         if !work.own_assets.is_empty() {
-            journal
-                .write(Entry {
-                    assets: Some(("account".to_owned(), work.own_assets.clone())),
-                    ..Entry::default()
-                })
-                .await?;
+            journal.add(Entry {
+                assets: Some(("account".to_owned(), work.own_assets.clone())),
+                ..Entry::default()
+            })?;
         }
         let sessions = board.sessions();
         self.hasten(&mut board, work, now);
@@ -118,7 +115,12 @@ impl Engine {
         loop {
             if !shutdown.is_cancelled() {
                 for key in board.ready(self.clock.now()) {
-                    let slot = &board.slots[&key];
+                    let slot = board
+                        .slots
+                        .get_mut(&key)
+                        .expect("the key comes from the board");
+                    let desired = slot.desired.take();
+                    let slot = &*slot;
                     let since = slot.cell.observed_at;
                     let since =
                         since.map_or(work.lease.due_since, |at| at.max(work.lease.due_since));
@@ -128,6 +130,7 @@ impl Engine {
                         journal,
                         touches: &touches,
                         control: slot.control,
+                        desired,
                         session: self.session(work, &sessions, slot, since),
                         cell: slot.cell.clone(),
                         stored: slot.stored.clone(),
@@ -154,16 +157,14 @@ impl Engine {
             });
             tokio::select! {
                 Some(cell) = running.next(), if !running.is_empty() => {
-                    let cell: Cell = cell?;
-                    let slot = board.slots.get_mut(&cell.key).expect("attempts are made of the board's cells");
-                    let was = slot.cell.status();
-                    slot.running = false;
-                    slot.stored = Some(Arc::new(cell.clone()));
-                    slot.cell = cell;
-                    if std::mem::take(&mut slot.touched) {
-                        slot.cell.due_at = self.clock.now();
+                    // Tries end together, when what they found was written down: who may begin now is asked once for all.
+                    let mut ended = Some(cell);
+                    let mut news = false;
+                    while let Some(cell) = ended {
+                        news |= board.ended(cell?, self.clock.now());
+                        ended = running.next().now_or_never().flatten();
                     }
-                    if work.lease.target == TargetId::Organization && slot.settled() && !was.is_settled() {
+                    if work.lease.target == TargetId::Organization && news {
                         self.wake_accounts().await?;
                     }
                 }
@@ -185,12 +186,10 @@ impl Engine {
             .values()
             .filter(|slot| slot.cell.waiting_for.is_some());
         for slot in waiting {
-            journal
-                .write(Entry {
-                    cell: Some(Line::Cell(Box::new(slot.cell.clone()))),
-                    ..Entry::default()
-                })
-                .await?;
+            journal.add(Entry {
+                cell: Some(Line::Cell(Box::new(slot.cell.clone()))),
+                ..Entry::default()
+            })?;
         }
         let after_waiting = self.clock.now() + WAITING;
         let due = |slot: &Slot| {
@@ -239,11 +238,10 @@ impl Engine {
     fn hasten(&self, board: &mut Board<'_>, work: &Work<'_>, now: Timestamp) {
         let soon = now + self.settings.look_every / 10;
         for slot in board.slots.values_mut() {
-            let revision = slot
-                .control
-                .desired(&slot.parameters, &slot.place)
-                .map(|desired| desired.revision);
-            let changed = revision.is_ok_and(|revision| revision != slot.cell.revision);
+            // Why it cannot be told is for the try at the cell to say.
+            slot.desired = slot.control.desired(&slot.parameters, &slot.place).ok();
+            let desired = slot.desired.as_ref();
+            let changed = desired.is_some_and(|desired| desired.revision != slot.cell.revision);
             let status = slot.cell.status();
             let at_rest = status.is_settled() || status == CellStatus::Drifted;
             let ripe = slot.cell.due_at <= soon && at_rest;

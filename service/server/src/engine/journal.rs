@@ -32,7 +32,8 @@ pub(super) struct Entry {
     pub(super) assets: Option<(String, Vec<Asset>)>,
 }
 
-type Awaited = (Entry, oneshot::Sender<()>);
+/// An entry, and who waits for it, if somebody does.
+type Awaited = (Entry, Option<oneshot::Sender<()>>);
 
 /// The writing end. Cheap to clone.
 #[derive(Clone)]
@@ -59,10 +60,17 @@ impl Journal {
     /// Returns when the entry stands in the database; `LeaseLost` when it never will.
     pub(super) async fn write(&self, entry: Entry) -> Result<(), PassError> {
         let (done, stands) = oneshot::channel();
-        self.0
-            .send((entry, done))
-            .map_err(|_| PassError::LeaseLost)?;
+        self.send((entry, Some(done)))?;
         stands.await.map_err(|_| PassError::LeaseLost)
+    }
+
+    /// The same for what nobody has to wait for: it stands when the pass ends.
+    pub(super) fn add(&self, entry: Entry) -> Result<(), PassError> {
+        self.send((entry, None))
+    }
+
+    fn send(&self, awaited: Awaited) -> Result<(), PassError> {
+        self.0.send(awaited).map_err(|_| PassError::LeaseLost)
     }
 }
 
@@ -112,7 +120,7 @@ impl<'a> Writer<'a> {
                 events.extend(entry.events);
                 let report = |(source, assets)| AssetReport { source, assets };
                 reports.extend(entry.assets.map(report));
-                done.push(sender);
+                done.extend(sender);
             }
             let results = Results {
                 cells: &latest(cells),
@@ -140,4 +148,51 @@ fn latest(cells: Vec<Cell>) -> Vec<Cell> {
         .map(|cell| (cell.key.clone(), cell))
         .collect();
     by_key.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_model::cell::CellKey;
+    use landfall_model::ids::{Revision, TargetId};
+    use tokio::time::Instant;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::engine::clock::SystemClock;
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_written_together_and_stands_in_the_end() {
+        const ENTRIES: u32 = 100;
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("landfall.db");
+        let store = Store::open(&format!("sqlite://{}", file.display())).await;
+        let store = store.unwrap();
+        store.migrate().await.unwrap();
+        let now = SystemClock.now();
+        store.ensure_organization(now).await.unwrap();
+        let lease = jiff::SignedDuration::from_secs(60);
+        let lease = store.claim(Uuid::now_v7(), now, 1, lease).await.unwrap();
+        let clock = Arc::new(SystemClock);
+        let (journal, writer) =
+            Writer::new(&store, &lease[0], clock, String::new(), BTreeMap::new());
+        let began = Instant::now();
+        for n in 0..ENTRIES {
+            let key = CellKey {
+                region: "eu-west-1".parse().unwrap(),
+                control: format!("a.c{n}").parse().unwrap(),
+            };
+            let cell = Cell::unseen(key, Revision::of(b"1"), now);
+            let entry = Entry {
+                cell: Some(Line::Cell(Box::new(cell))),
+                ..Entry::default()
+            };
+            journal.add(entry).unwrap();
+        }
+        drop(journal);
+        writer.run().await.unwrap();
+        let took = began.elapsed();
+        assert!(took < MOMENT * ENTRIES / 2, "{took:?}");
+        let cells = store.cells(TargetId::Organization).await.unwrap();
+        assert_eq!(cells.len(), ENTRIES as usize);
+    }
 }

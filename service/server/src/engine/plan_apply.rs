@@ -309,6 +309,7 @@ impl Engine {
             journal,
             touches: applying.touches,
             control: looked.control,
+            desired: None,
             session: looked.session,
             cell,
             stored: None,
