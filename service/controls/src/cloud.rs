@@ -491,9 +491,7 @@ mod tests {
             }
         }
         // When the door is open again, the session is renewed, though not at every call.
-        let sessions = cloud.0.sessions.lock().unwrap();
-        let slot = sessions[&key("333333333333")].clone();
-        drop(sessions);
+        let slot = cloud.0.sessions.lock().unwrap()[&key("333333333333")].clone();
         let again = |name| cloud.session(key("333333333333"), async move || Ok(session(name, 60)));
         assert_eq!(again("second").await.unwrap().access_key_id(), "first");
         slot.lock().await.as_mut().unwrap().renew_at = Some(wall_clock());
