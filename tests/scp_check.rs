@@ -296,9 +296,9 @@ async fn aws_is_asked_for_its_own_findings_where_somebody_wants_them() {
     assert_eq!(status, 1, "{out}{error}");
     let report: Value = serde_json::from_str(&out).expect("a report");
     let findings = report["findings"].as_array().expect("a list");
-    let mut of_action = findings
-        .iter()
-        .filter(|finding| finding["aws_code"] == "INVALID_ACTION" || finding["code"] == "unknown-action");
+    let mut of_action = findings.iter().filter(|finding| {
+        finding["aws_code"] == "INVALID_ACTION" || finding["code"] == "unknown-action"
+    });
     let both = of_action.next().expect("both find it");
     assert!(of_action.next().is_none(), "it is said once: {findings:#?}");
     assert_eq!(both["found_by"], "both", "{both:#}");
@@ -307,18 +307,28 @@ async fn aws_is_asked_for_its_own_findings_where_somebody_wants_them() {
     let link = both["learn_more"].as_str().expect("a link");
     assert!(link.starts_with("https://docs.aws.amazon.com/"), "{link}");
     let (_, out, _) = desk.check_with(&credentials, &ask).await;
-    assert!(out.contains("unknown-action, INVALID_ACTION of Access Analyzer"), "{out}");
+    assert!(
+        out.contains("unknown-action, INVALID_ACTION of Access Analyzer"),
+        "{out}"
+    );
     desk.edit(
         "scp/deny-leave-organization.json",
         "organizations:LeaveOrganisation",
         "organizations:LeaveOrganization",
     );
 
-    let refusal = every("access-analyzer", Some("ValidatePolicy"), Kind::AccessDenied);
+    let refusal = every(
+        "access-analyzer",
+        Some("ValidatePolicy"),
+        Kind::AccessDenied,
+    );
     sim.shared().faults().plan(refusal);
     let (status, out, error) = desk.check_with(&credentials, &ask).await;
     assert_eq!(status, 0, "{out}{error}");
-    for words in ["what AWS's own ValidatePolicy finds in the policies", "AccessDenied"] {
+    for words in [
+        "what AWS's own ValidatePolicy finds in the policies",
+        "AccessDenied",
+    ] {
         assert!(out.contains(words), "{words}: {out}");
     }
     // And without any credentials.

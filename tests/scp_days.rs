@@ -186,7 +186,12 @@ async fn the_last_days_are_read_from_the_log_bucket() {
             .unwrap_or_default()
     };
     let before = got();
-    let found = report(&serve, server, &["--days", "2", "--validate", "--html", "report.html"]).await;
+    let found = report(
+        &serve,
+        server,
+        &["--days", "2", "--validate", "--html", "report.html"],
+    )
+    .await;
     let impact = &found["impact"];
     // And the file that is cut off, as one that is no record.
     assert_eq!(impact["totals"]["records"], 16, "{impact:#}");

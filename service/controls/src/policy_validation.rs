@@ -73,7 +73,7 @@ pub async fn findings(aws: &Aws, document: &str) -> Result<Vec<Found>, CloudErro
                     .send()
             })
             .await?;
-        found.extend(page.findings.into_iter().flat_map(each_place));
+        found.extend(page.findings.iter().flat_map(each_place));
         token = page.next_token;
         if token.is_none() {
             return Ok(found);
@@ -82,7 +82,7 @@ pub async fn findings(aws: &Aws, document: &str) -> Result<Vec<Found>, CloudErro
 }
 
 /// A finding for each of its places.
-fn each_place(finding: ValidatePolicyFinding) -> Vec<Found> {
+fn each_place(finding: &ValidatePolicyFinding) -> Vec<Found> {
     let gravity = match finding.finding_type {
         ValidatePolicyFindingType::Error => Gravity::Error,
         ValidatePolicyFindingType::SecurityWarning => Gravity::SecurityWarning,

@@ -48,7 +48,7 @@ impl<'a> Checks<'a> {
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
                 let details = format!("Fix the JSON syntax error at line {line} column {column}.");
-                checks.add("ERROR", "JSON_SYNTAX_ERROR", details, &[], "");
+                checks.add("ERROR", "JSON_SYNTAX_ERROR", &details, &[], "");
             }
         }
         checks
@@ -57,7 +57,7 @@ impl<'a> Checks<'a> {
     fn policy(&mut self, policy: &Value, is_scp: bool) {
         if policy.get("Version").is_none() {
             let details = "We recommend that you specify the Version element to help you with debugging permission issues.";
-            self.add("WARNING", "MISSING_VERSION", details.to_owned(), &[], "");
+            self.add("WARNING", "MISSING_VERSION", details, &[], "");
         }
         match policy.get("Statement") {
             Some(Value::Array(statements)) => {
@@ -69,7 +69,7 @@ impl<'a> Checks<'a> {
             Some(statement) => self.statement(statement, &[Step::Member("Statement")], is_scp),
             None => {
                 let details = "Add a Statement element to the policy.".to_owned();
-                self.add("ERROR", "MISSING_STATEMENT", details, &[], "");
+                self.add("ERROR", "MISSING_STATEMENT", &details, &[], "");
             }
         }
     }
@@ -84,7 +84,7 @@ impl<'a> Checks<'a> {
                 self.add(
                     "ERROR",
                     "SCP_SYNTAX_ERROR_PRINCIPAL",
-                    details,
+                    &details,
                     &place,
                     element,
                 );
@@ -115,11 +115,17 @@ impl<'a> Checks<'a> {
             None => {
                 let details =
                     format!("The service {service} specified in the action does not exist.");
-                self.add("ERROR", "INVALID_SERVICE_IN_ACTION", details, place, action);
+                self.add(
+                    "ERROR",
+                    "INVALID_SERVICE_IN_ACTION",
+                    &details,
+                    place,
+                    action,
+                );
             }
             Some(known) if !name.contains(['*', '?']) && known.action(name).is_none() => {
                 let details = format!("The action {action} does not exist.");
-                self.add("ERROR", "INVALID_ACTION", details, place, action);
+                self.add("ERROR", "INVALID_ACTION", &details, place, action);
             }
             Some(_) => {}
         }
@@ -144,12 +150,12 @@ impl<'a> Checks<'a> {
                 "The 1 action(s) are redundant because they provide similar permissions. Update the policy to remove the redundant \
                  action such as: {action}."
             );
-            self.add("SUGGESTION", "REDUNDANT_ACTION", details, place, action);
+            self.add("SUGGESTION", "REDUNDANT_ACTION", &details, place, action);
         }
     }
 
     /// `text`: what the finding is about, as it stands in the document.
-    fn add(&mut self, kind: &str, code: &str, details: String, path: &[Step], text: &str) {
+    fn add(&mut self, kind: &str, code: &str, details: &str, path: &[Step], text: &str) {
         let path: Vec<Value> = path
             .iter()
             .map(|step| match step {
