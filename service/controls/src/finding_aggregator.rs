@@ -66,19 +66,27 @@ pub(crate) async fn find(aws: &Aws) -> Result<Option<FindingAggregator>, CloudEr
     }))
 }
 
-/// A second aggregator is refused with the code of any wrong input, so that what is there is asked for first.
+/// A second aggregator is refused with the code of any wrong input, so that what is there is asked for first. The list may be
+/// older than the aggregator: then the message tells.
 pub(crate) async fn create(aws: &Aws) -> Result<(), CloudError> {
-    if find(aws).await?.is_none() {
-        let securityhub = aws.securityhub();
-        aws.call(CREATE, || {
+    if find(aws).await?.is_some() {
+        return Ok(());
+    }
+    let securityhub = aws.securityhub();
+    let created = aws
+        .call(CREATE, || {
             securityhub
                 .create_finding_aggregator()
                 .region_linking_mode(ALL_REGIONS)
                 .send()
         })
-        .await?;
+        .await;
+    match created {
+        Err(error) if error.is(&["InvalidInputException"]) && error.says("already exists") => {
+            Ok(())
+        }
+        created => created.map(drop),
     }
-    Ok(())
 }
 
 pub(crate) async fn update(aws: &Aws, arn: &str) -> Result<(), CloudError> {
@@ -92,4 +100,22 @@ pub(crate) async fn update(aws: &Aws, arn: &str) -> Result<(), CloudError> {
     })
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Wire;
+
+    #[tokio::test]
+    async fn one_that_the_list_does_not_show_yet_is_there() {
+        let none = r#"{"FindingAggregators":[]}"#;
+        let known = r#"{"__type":"InvalidInputException","Message":"A finding aggregator already exists for this account"}"#;
+        let wrong = r#"{"__type":"InvalidInputException","Message":"RegionLinkingMode is none"}"#;
+        for (refusal, is_there) in [(known, true), (wrong, false)] {
+            let wire = Wire::with([(200, none), (400, refusal)]);
+            let created = create(&wire.aws("eu-west-1", &[LIST, GET, CREATE])).await;
+            assert_eq!(created.is_ok(), is_there, "{created:?}");
+        }
+    }
 }
