@@ -111,8 +111,8 @@ pub struct ServeSettings {
     /// How long a target rests after the server that worked on it crashed: at least one second.
     #[arg(long, env = "LANDFALL_LEASE", default_value = "30s", value_parser = lease, value_name = "DURATION")]
     pub lease: SignedDuration,
-    /// How many accounts are worked on at once, and take a few MiB each. Fewer save memory; more help nobody while the calls that
-    /// are under way at once are the limit.
+    /// How many accounts are worked on at once. Each takes up to a MiB while everything is looked at; with half as many a look at
+    /// everything takes little longer.
     #[arg(
         long,
         env = "LANDFALL_TARGETS_AT_ONCE",

@@ -81,7 +81,8 @@ const FORGET_EVERY: SignedDuration = SignedDuration::from_hours(1);
 /// What an operator may turn.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Targets worked on at once. What their passes carry makes up most of the process's memory while everything is looked at.
+    /// Targets worked on at once. The pass of an account carries up to a MiB while everything is looked at (scan-bench: 127 MiB
+    /// with 16, 142 with 32, 159 with 64).
     pub targets_at_once: usize,
     /// How long a cell that is in sync is left alone.
     pub look_every: SignedDuration,
