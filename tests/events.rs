@@ -184,15 +184,17 @@ async fn whoever_disturbs_an_account_is_named_and_the_account_put_right_at_once(
             member,
             "guardduty.detector",
             REGION,
-            "DeleteDetector",
-            json!({"service": "guardduty", "action": "delete_detector"}),
+            "UpdateDetector",
+            json!({"service": "guardduty", "action": "suspend_detector"}),
         ),
+        // After the others of GuardDuty: a new detector has to become a member again, which would resume one that is
+        // suspended meanwhile before anybody looks at it.
         (
             member,
             "guardduty.detector",
             REGION,
-            "UpdateDetector",
-            json!({"service": "guardduty", "action": "suspend_detector"}),
+            "DeleteDetector",
+            json!({"service": "guardduty", "action": "delete_detector"}),
         ),
         (
             member,
