@@ -50,7 +50,11 @@ async fn main() -> anyhow::Result<()> {
     let mut serve = Serve::new(&sim, database.url());
     serve.set("LANDFALL_AWS_TIME_SCALE", HASTE.to_string());
     // Where it listens is said at `info`.
-    serve.set("LANDFALL_LOG", "warn,landfall_server::cli=info");
+    let log = std::env::var("LANDFALL_LOG");
+    serve.set(
+        "LANDFALL_LOG",
+        log.unwrap_or_else(|_| "warn,landfall_server::cli=info".to_owned()),
+    );
     if let Ok(targets) = std::env::var(TARGETS_AT_ONCE) {
         serve.set(TARGETS_AT_ONCE, targets);
     }
@@ -105,23 +109,27 @@ async fn main() -> anyhow::Result<()> {
         made.mutating().values().sum::<u64>()
     );
 
-    // Everything is due at this moment, as after a long stop.
+    // Everything is due at one moment, as after a long stop. It lies ahead: a server that sleeps until something is due looks
+    // now and then whether that has changed behind its back.
+    let due = jiff::Timestamp::now() + SignedDuration::from_secs(6);
+    let due_ms = due.as_millisecond();
+    for table in ["cell", "target"] {
+        let update = format!("update {table} set due_at = {due_ms}");
+        sqlx::query(sqlx::AssertSqlSafe(update))
+            .execute(&mut behind)
+            .await?;
+    }
+    let ahead = Duration::try_from(due.duration_since(jiff::Timestamp::now()))?;
+    tokio::time::sleep(ahead).await;
     let (before, cpu, of_aws, began) = (
         Calls::so_far(sim.shared()),
         cpu_time(process.id())?,
         cpu_time(std::process::id())?,
         Instant::now(),
     );
-    let due = jiff::Timestamp::now().as_millisecond();
-    for table in ["cell", "target"] {
-        let update = format!("update {table} set due_at = {due}");
-        sqlx::query(sqlx::AssertSqlSafe(update))
-            .execute(&mut behind)
-            .await?;
-    }
     settled(
         &mut behind,
-        &format!("select count(*) from cell where observed_at < {due}"),
+        &format!("select count(*) from cell where observed_at < {due_ms}"),
     )
     .await?;
     let took = began.elapsed();

@@ -11,7 +11,6 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::ids::{AccountId, Region};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, debug_span};
 
@@ -19,6 +18,7 @@ use crate::clients::{Clients, signed_by};
 use crate::ec2::Ec2;
 use crate::error::CloudError;
 use crate::limiter::Limiter;
+use crate::line::Line;
 use crate::session_policy::Actions;
 
 /// How long a call goes on asking for its turn while AWS answers *too many*.
@@ -39,7 +39,9 @@ pub struct Aws {
     /// Whether other replicas call in this account too.
     pub(crate) shared: bool,
     pub(crate) limiter: Arc<Limiter>,
-    pub(crate) in_flight: Arc<Semaphore>,
+    /// Since when whoever makes these calls is in line.
+    pub(crate) in_line_since: Instant,
+    pub(crate) line: Line,
 }
 
 impl fmt::Debug for Aws {
@@ -92,7 +94,7 @@ impl Aws {
         Ec2::new(self, self.clients.ec2())
     }
 
-    /// Makes one call: waits for its token, sends it, and says what an error means.
+    /// Makes one call: waits for its token and its turn, sends it, and says what an error means.
     ///
     /// `action` is the IAM action; one that the control does not list is refused here, before AWS would. A throttled
     /// call did not act, so it is sent again as soon as the bucket opens. Nothing else is repeated here: whether to do
@@ -130,13 +132,9 @@ impl Aws {
                     reason = "the wait is for a token, not for a state of the world"
                 )]
                 tokio::time::sleep(wait).await;
-                let permit = self
-                    .in_flight
-                    .acquire()
-                    .await
-                    .expect("the semaphore is never closed");
+                let turn = self.line.turn(self.in_line_since).await;
                 let answer = Box::pin(signed_by(self.signer.as_ref(), send())).await;
-                drop(permit);
+                drop(turn);
                 let error = match answer {
                     Ok(value) => {
                         count(action, "ok");

@@ -22,13 +22,14 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::ids::{AccountId, Region};
 use landfall_model::landing_zone::{LandingZone, Roles};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::aws::Aws;
 use crate::clients::{Clients, for_any_signer};
 use crate::error::CloudError;
 use crate::limiter::Limiter;
+use crate::line::Line;
 use crate::localhost::LocalhostResolver;
 use crate::organizational_units::UnitIds;
 use crate::roster::Rosters;
@@ -61,8 +62,8 @@ struct Inner {
     home_region: Region,
     roles: Roles,
     limiter: Arc<Limiter>,
-    /// Calls in flight, of all accounts together.
-    in_flight: Arc<Semaphore>,
+    /// In front of the calls of all accounts together.
+    line: Line,
     units: UnitIds,
     rosters: Rosters,
     sessions: Mutex<BTreeMap<SessionKey, Arc<tokio::sync::Mutex<Option<Kept>>>>>,
@@ -174,7 +175,7 @@ impl Cloud {
             home_region: zone.home_region.clone(),
             roles: zone.roles.clone(),
             limiter: Arc::new(Limiter::default()),
-            in_flight: Arc::new(Semaphore::new(calls_in_flight)),
+            line: Line::new(calls_in_flight),
             units: UnitIds::default(),
             rosters: Rosters::default(),
             sessions: Mutex::default(),
@@ -196,7 +197,7 @@ impl Cloud {
                 ..inner.roles.clone()
             },
             limiter: inner.limiter.clone(),
-            in_flight: inner.in_flight.clone(),
+            line: inner.line.clone(),
             units: UnitIds::default(),
             rosters: Rosters::default(),
             sessions: Mutex::default(),
@@ -229,7 +230,8 @@ impl Cloud {
             young: false,
             shared: true,
             limiter: self.0.limiter.clone(),
-            in_flight: self.0.in_flight.clone(),
+            in_line_since: Instant::now(),
+            line: self.0.line.clone(),
         }
     }
 
@@ -386,7 +388,8 @@ impl Cloud {
             young: errand.young,
             shared: errand.shared,
             limiter: self.0.limiter.clone(),
-            in_flight: self.0.in_flight.clone(),
+            in_line_since: Instant::now(),
+            line: self.0.line.clone(),
         }
     }
 

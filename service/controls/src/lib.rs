@@ -12,6 +12,7 @@ pub mod enrollment;
 pub mod error;
 pub mod limiter;
 pub mod limits;
+mod line;
 mod localhost;
 pub mod members;
 pub mod names;

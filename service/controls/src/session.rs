@@ -25,6 +25,7 @@ pub struct Session {
     reason: String,
     young: bool,
     as_of: Mutex<Instant>,
+    in_line_since: Instant,
     target_actions: Actions,
     own_actions: &'static [&'static str],
     target: OnceCell<Aws>,
@@ -50,6 +51,7 @@ impl Session {
             reason,
             young,
             as_of: Mutex::new(Instant::now()),
+            in_line_since: Instant::now(),
             target_actions,
             own_actions,
             target: OnceCell::new(),
@@ -64,6 +66,16 @@ impl Session {
     pub fn as_of(self, moment: Instant) -> Self {
         Session {
             as_of: Mutex::new(moment),
+            ..self
+        }
+    }
+
+    /// Has the session's calls wait in line as long as if they had come at `moment`: where a pass makes many sessions, its
+    /// own beginning.
+    #[must_use]
+    pub fn in_line_since(self, moment: Instant) -> Self {
+        Session {
+            in_line_since: moment,
             ..self
         }
     }
@@ -144,7 +156,11 @@ impl Session {
         young: bool,
     ) -> Result<Aws, CloudError> {
         let errand = self.errand(account, actions, young);
-        Box::pin(self.cloud.assume(&errand)).await
+        let aws = Box::pin(self.cloud.assume(&errand)).await?;
+        Ok(Aws {
+            in_line_since: self.in_line_since,
+            ..aws
+        })
     }
 
     fn own_actions(&self) -> Actions {

@@ -12,11 +12,12 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::aws::Aws;
 use crate::clients::{Clients, for_any_signer};
 use crate::limiter::Limiter;
+use crate::line::Line;
 
 /// Answers with what is laid ready, and keeps what it was asked.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +60,8 @@ impl Wire {
             young: false,
             shared: false,
             limiter: Arc::new(Limiter::default()),
-            in_flight: Arc::new(Semaphore::new(8)),
+            in_line_since: Instant::now(),
+            line: Line::new(8),
         }
     }
 }

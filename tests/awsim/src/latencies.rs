@@ -89,14 +89,14 @@ pub fn mean_latency(service: &str, operation: &str) -> Duration {
     Duration::from_millis(named.or_else(other).unwrap_or_default().into())
 }
 
-/// An operation's latency this time: 0.7 to 1.3 times the mean for most, and three times the mean for one in twenty.
+/// An operation's latency this time: three times the mean for one in twenty, and 0.6 to 1.2 times the mean for the others.
 /// `chance` is even over all of `u64`.
 pub fn latency(service: &str, operation: &str, chance: u64) -> Duration {
     let mean = mean_latency(service, operation);
     let percent = if chance.is_multiple_of(20) {
         300
     } else {
-        70 + (chance >> 32) % 61
+        60 + (chance >> 32) % 60
     };
     mean * u32::try_from(percent).unwrap_or(100) / 100
 }
@@ -135,7 +135,11 @@ mod tests {
         assert_eq!(latency("sts", "AssumeRole", 20), Duration::from_millis(240));
         for chance in [1, u64::MAX, 7 << 40 | 1] {
             let latency = latency("sts", "AssumeRole", chance).as_millis();
-            assert!((56..=104).contains(&latency), "{latency}");
+            assert!((48..=96).contains(&latency), "{latency}");
         }
+        let chances = (0..120_000_u64).map(|n| (n % 60) << 32 | n);
+        let all = chances.map(|chance| latency("sts", "AssumeRole", chance).as_secs_f64());
+        let mean = all.sum::<f64>() / 120_000.0;
+        assert!((0.079..0.081).contains(&mean), "{mean}");
     }
 }

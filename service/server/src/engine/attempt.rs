@@ -198,15 +198,22 @@ impl Attempt<'_> {
             (Some(stored), Some(observed_at), None) if cell.is_as(stored) => Some(observed_at),
             _ => None,
         };
-        self.entry.cell = Some(match as_before {
-            Some(observed_at) => Line::Unchanged(Unchanged {
-                key: cell.key.clone(),
-                observed_at,
-                due_at: cell.due_at,
-            }),
-            None => Line::Cell(Box::new(cell.clone())),
-        });
-        self.journal.write(std::mem::take(&mut self.entry)).await?;
+        let entry = std::mem::take(&mut self.entry);
+        match as_before {
+            // Nothing is news: whoever waits for the cell need not wait for the database as well.
+            Some(observed_at) if entry.events.is_empty() => self.journal.add(Entry {
+                cell: Some(Line::Unchanged(Unchanged {
+                    key: cell.key.clone(),
+                    observed_at,
+                    due_at: cell.due_at,
+                })),
+                ..entry
+            })?,
+            _ => {
+                let cell = Some(Line::Cell(Box::new(cell.clone())));
+                self.journal.write(Entry { cell, ..entry }).await?;
+            }
+        }
         Ok(self.cell)
     }
 }

@@ -91,6 +91,7 @@ impl Engine {
         journal: &Journal,
         shutdown: &CancellationToken,
     ) -> Result<CellsPass, PassError> {
+        let began = Instant::now();
         let mut hearing = Hearing::of(&self.store, work.lease);
         hearing.take(self.clock.now()).await?;
         let touches = Touches::of(&self.store, work.lease.target).await?;
@@ -131,7 +132,9 @@ impl Engine {
                         touches: &touches,
                         control: slot.control,
                         desired,
-                        session: self.session(work, &sessions, slot, since),
+                        session: self
+                            .session(work, &sessions, slot, since)
+                            .in_line_since(began),
                         cell: slot.cell.clone(),
                         stored: slot.stored.clone(),
                         differed: false,

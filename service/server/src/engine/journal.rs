@@ -55,6 +55,8 @@ const MOST: usize = 256;
 
 /// How long the first entry of a transaction waits for others: less than a call to AWS takes, and many commits saved.
 const MOMENT: Duration = Duration::from_millis(20);
+/// How long entries wait for others while nobody waits for them: a crash loses looks that are as old, and they are repeated.
+const LULL: Duration = Duration::from_millis(500);
 
 impl Journal {
     /// Returns when the entry stands in the database; `LeaseLost` when it never will.
@@ -96,16 +98,34 @@ impl<'a> Writer<'a> {
         )
     }
 
+    /// Waits for what belongs into the next transaction; `false` when nothing will come any more.
+    async fn gather(&mut self, entries: &mut Vec<Awaited>) -> bool {
+        if self.entries.recv_many(entries, MOST).await == 0 {
+            return false;
+        }
+        let mut lull = std::pin::pin!(clock::pause(LULL));
+        while entries.len() < MOST && entries.iter().all(|(_, waits)| waits.is_none()) {
+            let room = MOST - entries.len();
+            tokio::select! {
+                () = &mut lull => return true,
+                more = self.entries.recv_many(entries, room) => if more == 0 {
+                    return true;
+                },
+            }
+        }
+        clock::pause(MOMENT).await;
+        while entries.len() < MOST
+            && let Ok(entry) = self.entries.try_recv()
+        {
+            entries.push(entry);
+        }
+        true
+    }
+
     /// Writes until every `Journal` is gone.
     pub(super) async fn run(mut self) -> Result<(), PassError> {
         let mut entries = Vec::new();
-        while self.entries.recv_many(&mut entries, MOST).await > 0 {
-            clock::pause(MOMENT).await;
-            while entries.len() < MOST
-                && let Ok(entry) = self.entries.try_recv()
-            {
-                entries.push(entry);
-            }
+        while self.gather(&mut entries).await {
             let mut cells = Vec::new();
             let mut unchanged = Vec::new();
             let mut events = Vec::new();
@@ -160,9 +180,8 @@ mod tests {
     use super::*;
     use crate::engine::clock::SystemClock;
 
-    #[tokio::test]
-    async fn what_nobody_waits_for_is_written_together_and_stands_in_the_end() {
-        const ENTRIES: u32 = 100;
+    /// A store with the organization in it, claimed; the directory is its own.
+    async fn store() -> (tempfile::TempDir, Store, Lease) {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("landfall.db");
         let store = Store::open(&format!("sqlite://{}", file.display())).await;
@@ -171,28 +190,67 @@ mod tests {
         let now = SystemClock.now();
         store.ensure_organization(now).await.unwrap();
         let lease = jiff::SignedDuration::from_secs(60);
-        let lease = store.claim(Uuid::now_v7(), now, 1, lease).await.unwrap();
+        let leases = store.claim(Uuid::now_v7(), now, 1, lease).await.unwrap();
+        let lease = leases.into_iter().next().unwrap();
+        (directory, store, lease)
+    }
+
+    fn entry(n: u32) -> Entry {
+        let key = CellKey {
+            region: "eu-west-1".parse().unwrap(),
+            control: format!("a.c{n}").parse().unwrap(),
+        };
+        let cell = Cell::unseen(key, Revision::of(b"1"), SystemClock.now());
+        Entry {
+            cell: Some(Line::Cell(Box::new(cell))),
+            ..Entry::default()
+        }
+    }
+
+    fn writer<'a>(store: &'a Store, lease: &'a Lease) -> (Journal, Writer<'a>) {
         let clock = Arc::new(SystemClock);
-        let (journal, writer) =
-            Writer::new(&store, &lease[0], clock, String::new(), BTreeMap::new());
+        Writer::new(store, lease, clock, String::new(), BTreeMap::new())
+    }
+
+    async fn written(store: &Store) -> usize {
+        store.cells(TargetId::Organization).await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_written_together_and_stands_in_the_end() {
+        const ENTRIES: u32 = 100;
+        let (_directory, store, lease) = store().await;
+        let (journal, writer) = writer(&store, &lease);
         let began = Instant::now();
         for n in 0..ENTRIES {
-            let key = CellKey {
-                region: "eu-west-1".parse().unwrap(),
-                control: format!("a.c{n}").parse().unwrap(),
-            };
-            let cell = Cell::unseen(key, Revision::of(b"1"), now);
-            let entry = Entry {
-                cell: Some(Line::Cell(Box::new(cell))),
-                ..Entry::default()
-            };
-            journal.add(entry).unwrap();
+            journal.add(entry(n)).unwrap();
         }
         drop(journal);
         writer.run().await.unwrap();
         let took = began.elapsed();
         assert!(took < MOMENT * ENTRIES / 2, "{took:?}");
-        let cells = store.cells(TargetId::Organization).await.unwrap();
-        assert_eq!(cells.len(), ENTRIES as usize);
+        assert_eq!(written(&store).await, ENTRIES as usize);
+    }
+
+    #[tokio::test]
+    async fn what_somebody_waits_for_does_not_wait_for_a_lull() {
+        let (_directory, store, lease) = store().await;
+        let (journal, writer) = writer(&store, &lease);
+        let story = async {
+            journal.add(entry(1)).unwrap();
+            tokio::task::yield_now().await;
+            let began = Instant::now();
+            journal.write(entry(2)).await.unwrap();
+            assert!(began.elapsed() < LULL, "{:?}", began.elapsed());
+            assert_eq!(written(&store).await, 2);
+            // And what nobody waits for does not wait for ever.
+            journal.add(entry(3)).unwrap();
+            while written(&store).await < 3 {
+                tokio::task::yield_now().await;
+            }
+            drop(journal);
+        };
+        let (written, ()) = tokio::join!(writer.run(), story);
+        written.unwrap();
     }
 }

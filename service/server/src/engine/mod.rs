@@ -204,7 +204,11 @@ impl Engine {
                     warn!(error = %chain(&error), "targets could not be claimed");
                 }
             }
-            let wait = self.until_next_due().await;
+            // With every place taken there is nothing to claim until a pass ends, which says so.
+            let wait = match permits.available_permits() {
+                0 => POLL,
+                _ => self.until_next_due().await,
+            };
             tokio::select! {
                 () = &mut woken => {}
                 () = clock::pause(wait) => {}
