@@ -52,6 +52,18 @@ pub(super) struct Board<'a> {
     pub(super) slots: BTreeMap<CellKey, Slot>,
     /// Of the organization's cells that are awaited.
     organization_settled: &'a BTreeSet<CellKey>,
+    /// Cells of the target that others of it wait for.
+    awaited: BTreeSet<CellKey>,
+}
+
+/// What the end of a try means for the rest of its pass.
+pub(super) struct Ended {
+    /// The cell is settled and was not before.
+    pub(super) news: bool,
+    /// Another cell may have waited for this.
+    pub(super) frees: bool,
+    /// When this cell is due again.
+    pub(super) due_at: Timestamp,
 }
 
 impl<'a> Board<'a> {
@@ -121,10 +133,14 @@ impl<'a> Board<'a> {
             }
         }
         let left_over = stored.into_keys().collect();
+        let before = slots.values().flat_map(|slot| &slot.before);
+        let awaited = before.filter(|before| before.own);
+        let awaited = awaited.map(|before| before.key.clone()).collect();
         (
             Board {
                 slots,
                 organization_settled: &work.organization_settled,
+                awaited,
             },
             left_over,
         )
@@ -184,8 +200,8 @@ impl<'a> Board<'a> {
         ready
     }
 
-    /// Takes in what came of a try. Whether the cell is settled and was not before.
-    pub(super) fn ended(&mut self, cell: Cell, now: Timestamp) -> bool {
+    /// Takes in what came of a try.
+    pub(super) fn ended(&mut self, cell: Cell, now: Timestamp) -> Ended {
         let slot = self
             .slots
             .get_mut(&cell.key)
@@ -197,7 +213,12 @@ impl<'a> Board<'a> {
         if std::mem::take(&mut slot.touched) {
             slot.cell.due_at = now;
         }
-        slot.settled() && !was.is_settled()
+        let settled = slot.settled();
+        Ended {
+            news: settled && !was.is_settled(),
+            frees: settled && self.awaited.contains(&slot.cell.key),
+            due_at: slot.cell.due_at,
+        }
     }
 
     /// Has cells looked at now, and those that run once more when they are through.

@@ -113,8 +113,11 @@ impl Engine {
         self.enter(work, &sessions).await?;
 
         let mut running = FuturesUnordered::new();
+        let mut next_due = None;
+        // Most tries end without a consequence for any other cell: hundreds of cells are not gone through for each.
+        let mut stirred = true;
         loop {
-            if !shutdown.is_cancelled() {
+            if stirred && !shutdown.is_cancelled() {
                 for key in board.ready(self.clock.now()) {
                     let slot = board
                         .slots
@@ -149,13 +152,15 @@ impl Engine {
                 true => now,
                 false => self.clock.now(),
             };
-            let next_due = board
-                .next_due()
-                .filter(|at| *at <= from + PATIENCE && !shutdown.is_cancelled());
-            if running.is_empty() && next_due.is_none() {
+            if stirred || running.is_empty() {
+                next_due = board.next_due();
+            }
+            stirred = false;
+            let awaited = next_due.filter(|at| *at <= from + PATIENCE && !shutdown.is_cancelled());
+            if running.is_empty() && awaited.is_none() {
                 break;
             }
-            let until_due = next_due.map_or(Duration::from_secs(3_600), |at| {
+            let until_due = awaited.map_or(Duration::from_secs(3_600), |at| {
                 Duration::try_from(at.duration_since(self.clock.now())).unwrap_or_default()
             });
             tokio::select! {
@@ -163,20 +168,25 @@ impl Engine {
                     // Tries end together, when what they found was written down: who may begin now is asked once for all.
                     let mut ended = Some(cell);
                     let mut news = false;
+                    let now = self.clock.now();
                     while let Some(cell) = ended {
-                        news |= board.ended(cell?, self.clock.now());
+                        let end = board.ended(cell?, now);
+                        news |= end.news;
+                        stirred |= end.frees;
+                        next_due = Some(next_due.map_or(end.due_at, |at| end.due_at.min(at)));
                         ended = running.next().now_or_never().flatten();
                     }
                     if work.lease.target == TargetId::Organization && news {
                         self.wake_accounts().await?;
                     }
                 }
-                () = clock::pause(until_due), if next_due.is_some() => {}
+                () = clock::pause(until_due), if awaited.is_some() => stirred = true,
                 () = hearing.heard() => {
                     let now = self.clock.now();
                     let taken = hearing.take(now).await?;
                     board.touch(taken.iter().map(|touch| &touch.key), now);
                     touches.add(taken);
+                    stirred = true;
                 }
             }
         }
