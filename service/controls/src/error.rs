@@ -2,7 +2,9 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -83,7 +85,8 @@ impl CloudError {
                 Some(error) if error.is_timeout() => {
                     "no answer in time; AWS may have acted".to_owned()
                 }
-                _ => "the connection failed; AWS may have acted".to_owned(),
+                Some(error) => unanswered(error),
+                None => "the connection failed; AWS may have acted".to_owned(),
             },
             (None, SdkError::ResponseError(_)) => {
                 "the answer could not be read; AWS may have acted".to_owned()
@@ -139,6 +142,31 @@ impl CloudError {
             request_id: self.request_id.clone(),
         }
     }
+}
+
+/// Why there is no answer. Without credentials or a connection nothing was sent.
+fn unanswered(error: &(dyn StdError + 'static)) -> String {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<CredentialsError>() {
+            let why = error.source().map(|why| format!(" ({why})"));
+            return format!(
+                "there are no credentials to sign with: {error}{}. Landfall takes them from where every AWS program does",
+                why.unwrap_or_default()
+            );
+        }
+        let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if let Some(
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable,
+        ) = io
+        {
+            return format!("no connection could be made: {error}");
+        }
+        cause = error.source();
+    }
+    "the connection failed; AWS may have acted".to_owned()
 }
 
 /// Turns *there is no such thing* into `None`: absence is a value for a control that observes.
@@ -291,7 +319,32 @@ pub fn classify(code: &str, status: u16, young: bool) -> CloudErrorKind {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
     use super::*;
+
+    #[test]
+    fn what_was_never_sent_is_said_to_be_so() {
+        let missing = CredentialsError::not_loaded("no provider has any");
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        for (cause, told) in [
+            (
+                ConnectorError::other(missing.into(), None),
+                "no credentials to sign with",
+            ),
+            (
+                ConnectorError::io(refused.into()),
+                "no connection could be made",
+            ),
+            (
+                ConnectorError::io("cut off".into()),
+                "the connection failed; AWS may have acted",
+            ),
+        ] {
+            let message = unanswered(&cause);
+            assert!(message.contains(told), "{message}");
+        }
+    }
 
     #[test]
     fn each_code_has_its_consequence() {

@@ -29,20 +29,23 @@ async fn alive() -> &'static str {
 
 /// It can do its work. The landing zone was read before the socket was opened: a process that answers has one.
 async fn ready(State(api): State<Api>) -> Result<String, Problem> {
-    match api.store.ping().await {
-        Ok(()) => Ok(format!(
-            "ready: the database answers, the landing zone {} is read\n",
-            api.landing_zone.revision()
-        )),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-            Err(Problem::new(
-                Kind::Unavailable,
-                "The database does not answer; see the log.",
-            )
-            .with_header(header::RETRY_AFTER, HeaderValue::from_static("5")))
-        }
+    let unready = |detail: &str| {
+        Problem::new(Kind::Unavailable, detail)
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
+    };
+    if let Err(error) = api.store.ping().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
+        return Err(unready("The database does not answer; see the log."));
     }
+    if !api.store.takes_writes() {
+        return Err(unready(
+            "The database answers and takes no writes: is its disk full, or may it only be read? See the log.",
+        ));
+    }
+    Ok(format!(
+        "ready: the database answers, the landing zone {} is read\n",
+        api.landing_zone.revision()
+    ))
 }
 
 /// What was counted since the start, and how many cells there are of each status now. Every replica answers the latter

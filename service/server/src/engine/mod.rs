@@ -199,10 +199,20 @@ impl Engine {
             let due = self.store.due_notify();
             let mut woken = std::pin::pin!(due.notified());
             woken.as_mut().enable();
+            let mut failed = false;
             for (what, permits) in [(Claim::Plans, &plan_permits), (Claim::Due, &permits)] {
                 if let Err(error) = self.claim(what, &passes, permits, &shutdown).await {
+                    failed = true;
                     warn!(error = %chain(&error), "targets could not be claimed");
                 }
+            }
+            if failed {
+                // Whoever is due stays due. Asking at once would say the same, and fill the log.
+                tokio::select! {
+                    () = clock::pause(POLL) => {}
+                    () = shutdown.cancelled() => {}
+                }
+                continue;
             }
             // With every place taken there is nothing to claim until a pass ends, which says so.
             let wait = match permits.available_permits() {
@@ -415,7 +425,9 @@ impl Engine {
             };
             match alive.await {
                 Ok(replicas) => self.cloud.limiter().set_replicas(replicas),
-                Err(error) => warn!(error = %chain(&error), "the replicas could not be counted"),
+                Err(error) => {
+                    warn!(error = %chain(&error), "the database takes no sign of life, or does not tell of other replicas");
+                }
             }
             if let Err(error) = self.store.end_pauses(now).await {
                 warn!(error = %chain(&error), "pauses whose time is over could not be ended");

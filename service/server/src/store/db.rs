@@ -50,6 +50,12 @@ impl Db {
                     .acquire_timeout(PATIENCE)
                     .idle_timeout(None)
                     .max_lifetime(None)
+                    .before_acquire(|connection, _| {
+                        // Where SQLite takes a transaction back by itself, as when the disk is full, the driver goes on
+                        // believing in it and begins no other: the connection is replaced.
+                        let usable = !connection.is_in_transaction();
+                        Box::pin(std::future::ready(Ok(usable)))
+                    })
                     .connect_lazy_with(options)
             };
             Ok(Db::Lite {
@@ -283,4 +289,34 @@ fn lite_rows(rows: Vec<sqlx::sqlite::SqliteRow>) -> Vec<Row> {
 
 fn pg_rows(rows: Vec<sqlx::postgres::PgRow>) -> Vec<Row> {
     rows.into_iter().map(Row::Pg).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_full_disk_passes() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("landfall.db");
+        let db = Db::open(&format!("sqlite://{}", file.display())).unwrap();
+        db.execute(query("create table thing (x)")).await.unwrap();
+
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(query("pragma max_page_count = 4"))
+            .await
+            .unwrap();
+        let full = tx
+            .execute(query("insert into thing values (zeroblob(1000000))"))
+            .await;
+        assert!(matches!(full, Err(StoreError::Unavailable(_))), "{full:?}");
+        // SQLite has taken the transaction back by itself.
+        assert!(tx.commit().await.is_err());
+
+        let mut tx = db.begin().await.unwrap();
+        tx.execute(query("insert into thing values (1)"))
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
 }

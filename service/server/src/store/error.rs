@@ -70,8 +70,9 @@ fn constraint(error: &dyn DatabaseError) -> String {
     error.constraint().map_or_else(message, str::to_owned)
 }
 
-/// Whether the database's own code says that the same statement may work later: SQLite's BUSY and LOCKED,
-/// PostgreSQL's connection exceptions (08), serialization failures (40), resources (53) and operator's interventions (57).
+/// Whether the database's own code says that the same statement may work later: SQLite's BUSY, LOCKED, READONLY, IOERR, FULL
+/// and CANTOPEN, PostgreSQL's connection exceptions (08), serialization failures (40), resources (53) and operator's
+/// interventions (57).
 fn passes(error: &dyn DatabaseError) -> bool {
     let Some(code) = error.code() else {
         return false;
@@ -86,5 +87,5 @@ fn passes(error: &dyn DatabaseError) -> bool {
     }
     // An extended code carries the primary one in its lowest byte.
     code.parse::<i32>()
-        .is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+        .is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 8 | 10 | 13 | 14))
 }

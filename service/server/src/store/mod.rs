@@ -68,6 +68,7 @@ mod waivers;
 mod wishes;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -115,6 +116,8 @@ struct Inner {
     signals: Signals,
     revisions: Revisions,
     listener: Option<AbortHandle>,
+    /// Whether the last sign of life could not be written.
+    mute: AtomicBool,
 }
 
 impl Drop for Inner {
@@ -160,6 +163,7 @@ impl Store {
             signals,
             revisions: Revisions::default(),
             listener,
+            mute: AtomicBool::new(false),
         })))
     }
 
@@ -179,6 +183,11 @@ impl Store {
             .rows(query("select id from target limit 1"))
             .await?;
         Ok(())
+    }
+
+    /// Whether the database took what a replica writes every few seconds: one with a full disk still answers.
+    pub fn takes_writes(&self) -> bool {
+        !self.0.mute.load(Ordering::Relaxed)
     }
 
     /// Waits for what is under way and closes all connections. Whatever is asked afterwards is `Unavailable`.
