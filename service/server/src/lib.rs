@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod engine;
 pub mod enrollment;
 pub mod html;
+pub mod listening;
 pub mod log_reading;
 pub mod policy_validation;
 pub mod scp_check;

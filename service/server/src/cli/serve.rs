@@ -21,6 +21,7 @@ use crate::config::{DatabaseSettings, ServeSettings, WantedSettings};
 use crate::engine::clock::{Clock, SystemClock};
 use crate::engine::{self, Engine};
 use crate::enrollment::Examiner;
+use crate::listening;
 use crate::log_reading::LogReader;
 use crate::store::Store;
 use crate::telemetry;
@@ -109,10 +110,7 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
 
     let address = listener.local_addr()?;
     tracing::info!(%address, "landfall serves on http://{address}");
-    axum::serve(listener, api::router(api))
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
-        .context("the server ended")?;
+    listening::serve(listener, api::router(api), listening::HEAD, shutdown).await;
     engine.await.context("the engine panicked")??;
     if let Some(listener) = listener_of_events {
         listener.await.context("the listener for events panicked")?;
