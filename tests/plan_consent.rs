@@ -50,7 +50,7 @@ impl Scene {
     }
 
     async fn planned_cells(&self, plan: &Plan) -> Vec<PlanCell> {
-        let cells = self.store().plan_cells(plan.id, None, None, 100).await;
+        let cells = self.store().plan_cells(plan.id, &[], None, 100).await;
         cells.expect("the store answers").items
     }
 

@@ -111,7 +111,7 @@ impl Scene {
     }
 
     async fn cells(&self, plan: &Plan) -> Vec<PlanCell> {
-        let cells = self.store().plan_cells(plan.id, None, None, 500).await;
+        let cells = self.store().plan_cells(plan.id, &[], None, 500).await;
         cells.expect("the store answers").items
     }
 
@@ -499,7 +499,7 @@ async fn killed_while_a_plan_is_made_and_applied_it_goes_on() {
         tokio::time::sleep(Duration::from_millis(1_000)).await;
     }
     let cells = store
-        .plan_cells(id, None, None, 100)
+        .plan_cells(id, &[], None, 100)
         .await
         .expect("the store answers");
     assert_eq!(

@@ -155,7 +155,7 @@ async fn a_plan_is_made_read_and_applied_once() {
         let mut cursor: Option<String> = None;
         loop {
             let page = store
-                .plan_cells(id, None, cursor.as_deref(), 2)
+                .plan_cells(id, &[], cursor.as_deref(), 2)
                 .await
                 .unwrap();
             seen.extend(page.items);
@@ -176,7 +176,7 @@ async fn a_plan_is_made_read_and_applied_once() {
         assert!(seen[2].error.is_some() && seen[2].changes.is_empty());
         assert!(
             store
-                .plan_cells(id, Some(b), None, 9)
+                .plan_cells(id, &[b], None, 9)
                 .await
                 .unwrap()
                 .items
@@ -253,7 +253,7 @@ async fn a_plan_is_made_read_and_applied_once() {
             (plan.state(), plan.counts.cells_applied),
             (PlanState::Failed, 1)
         );
-        let cells = store.plan_cells(id, Some(a), None, 9).await.unwrap().items;
+        let cells = store.plan_cells(id, &[a], None, 9).await.unwrap().items;
         assert_eq!(cells[1].outcome, Some(outcomes[1].1.clone()));
         assert_eq!(store.plans(None, 1).await.unwrap().items[0].id, id);
     })

@@ -57,7 +57,8 @@ pub(super) async fn governed(store: &Store, email: &str, number: &str) -> Accoun
     let lease = claim(store, account.target(), at(1_000)).await;
     let pin = wanted("production")
         .0
-        .of(&account.request.organizational_unit)
+        .of(account.purpose, &account.request.organizational_unit)
+        .expect("accounts have a baseline")
         .clone();
     let event = NewEvent::new(
         account.target(),
@@ -244,7 +245,10 @@ async fn an_account_stands_behind_then_on_its_way_then_in_sync_or_broken() {
             standings(store, &rollout).await,
             [Some(Standing::Converging); 2]
         );
-        let admin = rollout.wanted.of(&good.request.organizational_unit);
+        let admin = rollout
+            .wanted
+            .of(good.purpose, &good.request.organizational_unit)
+            .unwrap();
         assert_eq!(
             store.pins(&[good.target()]).await.unwrap()[&good.target()],
             *admin
@@ -358,7 +362,10 @@ async fn a_roll_back_gives_back_what_was_settled_and_the_first_rollout_has_nothi
             course.settled, first.wanted,
             "what is being rolled back is not settled"
         );
-        let to = course.settled.of(&account.request.organizational_unit);
+        let to = course
+            .settled
+            .of(account.purpose, &account.request.organizational_unit)
+            .unwrap();
         let all = accounts(store, &rollout).await;
         let back = store
             .pin_back(&lease, &rollout, &[(&all[0], to)], "too dear", at(2_003))

@@ -73,6 +73,7 @@ impl Control for AccountNameAndTags {
     const TITLE: &'static str = "The account is named and tagged as it was asked for";
     const SCOPE: Scope = Scope::Account;
     const ACTIONS: &'static [&'static str] = &[NAME, RENAME, LIST_TAGS, TAG];
+    const MEMBERS_ONLY: bool = true;
 
     type Parameters = Parameters;
     type Desired = Desired;

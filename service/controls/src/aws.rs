@@ -36,6 +36,8 @@ pub struct Aws {
     pub(crate) region: Region,
     pub(crate) actions: Actions,
     pub(crate) young: bool,
+    /// What helps where the role lacks a permission, if Landfall knows.
+    pub(crate) when_denied: Option<Arc<str>>,
     /// Whether other replicas call in this account too.
     pub(crate) shared: bool,
     pub(crate) limiter: Arc<Limiter>,
@@ -137,7 +139,7 @@ impl Aws {
                 let turn = self.line.turn(self.in_line_since).await;
                 let answer = Box::pin(signed_by(self.signer.as_ref(), send())).await;
                 drop(turn);
-                let error = match answer {
+                let mut error = match answer {
                     Ok(value) => {
                         count(action, "ok");
                         return Ok(value);
@@ -151,6 +153,11 @@ impl Aws {
                     request_id = error.request_id.as_deref(),
                     "{action} was not done"
                 );
+                if error.kind == CloudErrorKind::AccessDenied
+                    && let Some(advice) = &self.when_denied
+                {
+                    error.message += advice;
+                }
                 if error.kind != CloudErrorKind::Throttled {
                     return Err(error);
                 }

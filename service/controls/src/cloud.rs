@@ -61,6 +61,8 @@ struct Inner {
     management_account: AccountId,
     home_region: Region,
     roles: Roles,
+    /// What helps where the management role lacks a permission.
+    when_denied: Arc<str>,
     limiter: Arc<Limiter>,
     /// In front of the calls of all accounts together.
     line: Line,
@@ -174,6 +176,7 @@ impl Cloud {
             management_account: zone.management_account.clone(),
             home_region: zone.home_region.clone(),
             roles: zone.roles.clone(),
+            when_denied: when_denied(zone).into(),
             limiter: Arc::new(Limiter::default()),
             line: Line::new(calls_in_flight),
             units: UnitIds::default(),
@@ -196,6 +199,7 @@ impl Cloud {
                 execution: role.to_owned(),
                 ..inner.roles.clone()
             },
+            when_denied: inner.when_denied.clone(),
             limiter: inner.limiter.clone(),
             line: inner.line.clone(),
             units: UnitIds::default(),
@@ -228,6 +232,7 @@ impl Cloud {
             region: self.0.home_region.clone(),
             actions,
             young: false,
+            when_denied: None,
             shared: true,
             limiter: self.0.limiter.clone(),
             in_line_since: Instant::now(),
@@ -386,6 +391,10 @@ impl Cloud {
             region: errand.region.clone(),
             actions: errand.actions.clone(),
             young: errand.young,
+            // Who lets Landfall into a member is not for the management role to say.
+            when_denied: (errand.account == self.0.management_account
+                && !errand.actions.contains(ASSUME))
+            .then(|| self.0.when_denied.clone()),
             shared: errand.shared,
             limiter: self.0.limiter.clone(),
             in_line_since: Instant::now(),
@@ -417,6 +426,14 @@ impl Cloud {
             })
         });
     }
+}
+
+/// An upgrade may need more of the management role than it was given, which nobody but an administrator there can mend.
+fn when_denied(zone: &LandingZone) -> String {
+    format!(
+        ". Whoever administers {} has to give the role {} its present permissions: deploy/roles/README.md has the command",
+        zone.management_account, zone.roles.management
+    )
 }
 
 fn in_region(config: &SdkConfig, region: &str) -> SdkConfig {

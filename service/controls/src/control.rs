@@ -33,6 +33,9 @@ pub trait Control: Send + Sync + 'static {
     const AFTER: &'static [&'static str] = &[];
     /// Whether AWS wants the home Region finished before the others begin.
     const FIRST_REGION_ALONE: bool = false;
+    /// Whether it is for member accounts alone: what it guarantees makes no sense in the management account, or is not
+    /// Landfall's to change there. Of all other controls of accounts, the management role has the actions.
+    const MEMBERS_ONLY: bool = false;
 
     /// What a baseline file says. `deny_unknown_fields`, so that a typo is an error at start.
     type Parameters: DeserializeOwned + Serialize + Send + Sync;
@@ -141,6 +144,7 @@ pub fn erase<C: Control>() -> Box<dyn AnyControl> {
             actions: C::ACTIONS,
             after: C::AFTER.iter().copied().map(id).collect(),
             first_region_alone: C::FIRST_REGION_ALONE,
+            members_only: C::MEMBERS_ONLY,
         },
         control: PhantomData,
     })

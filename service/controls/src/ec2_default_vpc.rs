@@ -126,6 +126,7 @@ impl Control for Ec2DefaultVpc {
         DELETE_VPC,
     ];
     const AFTER: &'static [&'static str] = &["account.regions"];
+    const MEMBERS_ONLY: bool = true;
 
     type Parameters = Parameters;
     type Desired = Desired;

@@ -93,6 +93,7 @@ impl Control for IamBootstrapRole {
     ];
     /// First the way that stays, then the one that goes.
     const AFTER: &'static [&'static str] = &["iam.execution-role"];
+    const MEMBERS_ONLY: bool = true;
 
     type Parameters = Parameters;
     type Desired = Desired;

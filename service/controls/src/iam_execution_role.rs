@@ -88,6 +88,7 @@ impl Control for IamExecutionRole {
     const TITLE: &'static str = "Only Landfall can assume its role";
     const SCOPE: Scope = Scope::Account;
     const ACTIONS: &'static [&'static str] = &[GET, LIST, ATTACH, SET_TRUST];
+    const MEMBERS_ONLY: bool = true;
 
     type Parameters = Parameters;
     type Desired = Desired;

@@ -52,6 +52,7 @@ impl Control for OrganizationsPlacement {
     const TITLE: &'static str = "The account is in its organizational unit";
     const SCOPE: Scope = Scope::Account;
     const ACTIONS: &'static [&'static str] = vending::PLACING;
+    const MEMBERS_ONLY: bool = true;
 
     type Parameters = Parameters;
     type Desired = Desired;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use landfall_model::baseline::Baseline;
 use landfall_model::control::Scope;
 use landfall_model::ids::ControlId;
 use serde_json::Value;
@@ -101,6 +102,23 @@ pub fn check(id: &ControlId, parameters: &Value) -> Result<Scope, String> {
     session_policy::document(&actions).map_err(|error| error.to_string())?;
     control.check(parameters)?;
     Ok(control.descriptor().scope)
+}
+
+/// What is wrong with a baseline for the management account.
+pub fn check_management(baseline: &Baseline) -> Result<(), String> {
+    let for_members: Vec<&str> = baseline
+        .controls
+        .keys()
+        .filter(|id| control(id).is_some_and(|control| control.descriptor().members_only))
+        .map(ControlId::as_str)
+        .collect();
+    match for_members.as_slice() {
+        [] => Ok(()),
+        ids => Err(format!(
+            "which has controls for member accounts alone: {}. Name one that extends it and leaves them out with [[without]], as baselines/management.toml does",
+            ids.join(", ")
+        )),
+    }
 }
 
 fn names() -> String {

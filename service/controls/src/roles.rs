@@ -11,23 +11,27 @@ use crate::registry;
 use crate::session_policy;
 use crate::vending;
 
-/// What the role `LandfallManagement` may do: what vending and the organization's controls call, and take on the
-/// execution role of member accounts. Of IAM it gets service-linked roles alone.
+/// What the role `LandfallManagement` may do: what vending, the organization's controls and those of the management account
+/// itself call, and take on the execution role of member accounts. Of IAM it gets service-linked roles and the password
+/// policy alone: no role of somebody else's, and not itself.
 pub fn management_permissions() -> Value {
     let controls = registry::controls()
         .values()
         .map(|control| control.descriptor());
     let (iam, others): (BTreeSet<&str>, BTreeSet<&str>) = controls
         .flat_map(|control| {
-            let of_organization = control.scope.is_organization();
+            let in_management = !control.members_only;
             let actions = control.actions.iter();
-            actions
-                .filter(move |action| of_organization || session_policy::is_of_management(action))
+            actions.filter(move |action| in_management || session_policy::is_of_management(action))
         })
         .chain(vending::ACTIONS)
         .chain(preflight::ACTIONS)
         .chain(policy_validation::ACTIONS)
         .partition(|action| action.starts_with("iam:"));
+    // Of the account, and of nothing in it: IAM knows no resource to narrow them to.
+    let (of_account, of_roles): (BTreeSet<&str>, BTreeSet<&str>) = iam
+        .into_iter()
+        .partition(|action| action.contains("AccountPasswordPolicy"));
     json!({
         "Version": "2012-10-17",
         "Statement": [
@@ -40,8 +44,14 @@ pub fn management_permissions() -> Value {
             {
                 "Sid": "ServiceLinkedRoles",
                 "Effect": "Allow",
-                "Action": iam,
+                "Action": of_roles,
                 "Resource": "arn:aws:iam::*:role/aws-service-role/*",
+            },
+            {
+                "Sid": "PasswordPolicy",
+                "Effect": "Allow",
+                "Action": of_account,
+                "Resource": "*",
             },
             {
                 "Sid": "MemberAccounts",

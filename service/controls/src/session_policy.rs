@@ -192,6 +192,7 @@ mod tests {
             actions,
             after: Vec::new(),
             first_region_alone: false,
+            members_only: false,
         };
         let controls = [
             control(1, long(1)),

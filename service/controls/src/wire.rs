@@ -58,6 +58,7 @@ impl Wire {
             region: region.parse().unwrap(),
             actions: actions.iter().copied().collect(),
             young: false,
+            when_denied: None,
             shared: false,
             limiter: Arc::new(Limiter::default()),
             in_line_since: Instant::now(),

@@ -93,6 +93,32 @@ impl Phase {
     }
 }
 
+/// What an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// Somebody's application.
+    Application,
+    /// The landing zone's log archive.
+    LogArchive,
+    /// The landing zone's security account: the delegated administrator.
+    Security,
+    /// The organization's management account. It was there before everything else, and is neither placed nor closed.
+    Management,
+}
+
+impl Purpose {
+    /// The word in the database and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::Application => "application",
+            Purpose::LogArchive => "log_archive",
+            Purpose::Security => "security",
+            Purpose::Management => "management",
+        }
+    }
+}
+
 /// Why a request ended without an account, and who can change that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

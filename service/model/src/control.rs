@@ -49,4 +49,6 @@ pub struct Descriptor {
     pub after: Vec<ControlId>,
     /// Whether AWS wants the home Region finished before the others begin.
     pub first_region_alone: bool,
+    /// Whether it cannot hold in the management account.
+    pub members_only: bool,
 }

@@ -117,6 +117,16 @@ name!(
 );
 
 impl OuPath {
+    /// The root itself, by the name that Organizations gives it. Of all accounts, only the management account stands there;
+    /// no OU of a landing zone has this name.
+    pub fn root() -> Self {
+        OuPath("Root".into())
+    }
+
+    pub fn is_root(&self) -> bool {
+        *self == OuPath::root()
+    }
+
     /// The OU above, `None` right below the root.
     pub fn parent(&self) -> Option<OuPath> {
         self.0

@@ -1,6 +1,7 @@
 //! The landing zone: what the organization as a whole is to look like. One TOML file, read at start, wrong or right as a whole.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub struct LandingZone {
     #[serde(default)]
     pub roles: Roles,
     pub accounts: FoundationAccounts,
+    /// What the management account is to have.
+    #[serde(default)]
+    pub management: Management,
     /// How a root e-mail is made for a request that names none; `{id}` stands for a part of the request's id.
     pub email_template: String,
     #[serde(default)]
@@ -65,6 +69,22 @@ impl Default for Roles {
             management: "LandfallManagement".to_owned(),
             execution: "LandfallExecution".to_owned(),
             external_ids: Vec::new(),
+        }
+    }
+}
+
+/// What the management account, an account of the organization like any other, is to have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Management {
+    /// Its baseline: one of accounts, without what is for members alone.
+    pub baseline: String,
+}
+
+impl Default for Management {
+    fn default() -> Self {
+        Management {
+            baseline: crate::baseline::MANAGEMENT.to_owned(),
         }
     }
 }
@@ -200,6 +220,17 @@ impl SettingsError {
         }
     }
 
+    /// The management account cannot have what a baseline says.
+    pub fn baseline_of_management(name: &str, rule: impl fmt::Display) -> Self {
+        SettingsError {
+            file: "landing zone".to_owned(),
+            line: None,
+            rule: format!(
+                "the management account is to have the baseline {name} (management.baseline), {rule}"
+            ),
+        }
+    }
+
     /// An OU's accounts cannot have what is the organization's own.
     pub fn baseline_of_organization(unit: &OuPath) -> Self {
         SettingsError {
@@ -256,6 +287,15 @@ impl LandingZone {
                 return broken(
                     unit.path.as_str(),
                     format!("the organizational unit {} is there twice", unit.path),
+                );
+            }
+            if unit.path.is_root() {
+                return broken(
+                    unit.path.as_str(),
+                    format!(
+                        "an organizational unit cannot be called {}: that is the root's own name",
+                        unit.path
+                    ),
                 );
             }
         }

@@ -40,7 +40,7 @@ pub struct Place {
     pub organization: Arc<Organization>,
     /// The account that the target is; the management account where the target is the organization.
     pub account: AccountId,
-    /// What the account is to be called; `None` for the management account, which nobody asked for.
+    /// What the account is called; `None` for the organization.
     pub account_name: Option<String>,
     /// The tags that the account is to have in Organizations. Others are not Landfall's.
     pub account_tags: BTreeMap<String, String>,

@@ -73,6 +73,19 @@ fn check_names(baselines: &Baselines, zone: &LandingZone) -> Result<(), Settings
             return Err(SettingsError::missing_baseline(needed, &by));
         }
     }
+    let management = zone.management.baseline.as_str();
+    let Some(of_management) = baselines.get(management) else {
+        return Err(SettingsError::baseline_of_management(
+            management,
+            "which no file defines: add baselines/management.toml of this release to your own baselines, or name another",
+        ));
+    };
+    if management == baseline::ORGANIZATION {
+        let rule = "which is the organization's own: name one of accounts";
+        return Err(SettingsError::baseline_of_management(management, rule));
+    }
+    registry::check_management(of_management)
+        .map_err(|rule| SettingsError::baseline_of_management(management, rule))?;
     let misled = |unit: &&OrganizationalUnit| unit.baseline == baseline::ORGANIZATION;
     if let Some(unit) = zone.organizational_units.iter().find(misled) {
         return Err(SettingsError::baseline_of_organization(&unit.path));

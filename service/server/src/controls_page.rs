@@ -52,6 +52,9 @@ fn section(page: &mut String, catalogue: &Catalogue, about: &Descriptor) {
     if about.first_region_alone {
         page.push_str(" The home Region first.");
     }
+    if about.members_only {
+        page.push_str(" Not in the management account.");
+    }
     page.push_str("\n\n");
     let after: Vec<String> = about.after.iter().map(|id| format!("`{id}`")).collect();
     if !after.is_empty() {

@@ -26,6 +26,9 @@ pub const ORGANIZATION: &str = "organization";
 /// The baseline of accounts whose OU says nothing else.
 pub const FOUNDATION: &str = "foundation";
 
+/// The baseline of the management account, unless the landing zone names another.
+pub const MANAGEMENT: &str = "management";
+
 /// A baseline with everything it inherits. Cheap to clone: hundreds of accounts have the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {

@@ -2,7 +2,7 @@
 //!
 //! Every account is pinned to a revision of a baseline. A start with other files changes no pin: it begins a rollout, which pins
 //! accounts in three waves (those in canary OUs, a share of the others, the rest) and never has more of them on their way
-//! than the share. Policies bind whole OUs: the canary OUs get new ones when their accounts are well with the new
+//! than the share; the management account, of which there is no second, goes when all others are done. Policies bind whole OUs: the canary OUs get new ones when their accounts are well with the new
 //! baselines, and the other targets when all accounts are, one after another, the one with the fewest accounts first and
 //! the root last. `next` is the whole of its decisions: a pure function from where the rollout is, and how its accounts and
 //! targets stand, to the one step that is worth taking now.
@@ -12,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::Purpose;
 use crate::baseline::{Baseline, Baselines, FOUNDATION, ORGANIZATION};
 use crate::ids::{OuPath, Revision};
 use crate::landing_zone::LandingZone;
@@ -87,6 +88,9 @@ pub struct Wanted {
     units: BTreeMap<OuPath, Pin>,
     /// In OUs that the landing zone does not have (any more).
     elsewhere: Pin,
+    /// The management account. `None` in rollouts from before it had a baseline.
+    #[serde(default)]
+    management: Option<Pin>,
     /// The service control policies. `None` where no control keeps them, and in rollouts from before they went by waves.
     #[serde(default)]
     pub scps: Option<Revision>,
@@ -107,6 +111,7 @@ impl Wanted {
                 .map(|unit| (unit.path.clone(), pin(&unit.baseline)))
                 .collect(),
             elsewhere: pin(FOUNDATION),
+            management: Some(pin(&zone.management.baseline)),
             scps: baselines
                 .get(ORGANIZATION)
                 .is_some_and(|baseline| baseline.has(scp::CONTROL))
@@ -114,13 +119,24 @@ impl Wanted {
         }
     }
 
-    pub fn of(&self, unit: &OuPath) -> &Pin {
-        self.units.get(unit).unwrap_or(&self.elsewhere)
+    /// What an account is to have, by what it is for and where it belongs; `None` where nothing is said of it.
+    pub fn of(&self, purpose: Purpose, unit: &OuPath) -> Option<&Pin> {
+        match purpose {
+            Purpose::Management => self.management.as_ref(),
+            Purpose::Application | Purpose::LogArchive | Purpose::Security => {
+                Some(self.units.get(unit).unwrap_or(&self.elsewhere))
+            }
+        }
     }
 
     /// Each baseline, once.
     pub fn pins(&self) -> Vec<&Pin> {
-        let mut pins: Vec<&Pin> = self.units.values().chain([&self.elsewhere]).collect();
+        let mut pins: Vec<&Pin> = self
+            .units
+            .values()
+            .chain([&self.elsewhere])
+            .chain(&self.management)
+            .collect();
         pins.sort();
         pins.dedup();
         pins
@@ -336,17 +352,17 @@ pub struct Seen {
 /// `latest` is the latest rollout's state and what it wants, `settled` what the last one wanted that was done, and
 /// `runnable` whether the controls that there are now take the pinned revision's parameters.
 pub fn repin(
-    unit: &OuPath,
+    (purpose, unit): (Purpose, &OuPath),
     pin: Option<&Pin>,
     runnable: bool,
     latest: (RolloutState, &Wanted),
     settled: &Wanted,
 ) -> Option<Pin> {
-    let (state, latest) = (latest.0, latest.1.of(unit));
+    let (state, latest) = (latest.0, latest.1.of(purpose, unit)?);
     let settled = if state == RolloutState::Done {
         latest
     } else {
-        settled.of(unit)
+        settled.of(purpose, unit).unwrap_or(latest)
     };
     let wanted = match pin {
         None => settled,

@@ -16,6 +16,8 @@ pub struct Member {
     pub id: Uuid,
     /// Whether it stands in a canary OU.
     pub canary: bool,
+    /// Whether it goes when all others are done: the management account.
+    pub last: bool,
     /// The wave in which the rollout pinned it.
     pub wave: Option<Wave>,
     pub standing: Standing,
@@ -217,6 +219,11 @@ fn next_accounts(id: Uuid, members: &[Member], settings: &RolloutSettings) -> Ro
             _ => RolloutStep::Wait,
         };
     }
+    if behind.iter().any(|m| !m.last) {
+        behind.retain(|m| !m.last);
+    } else if on_their_way > 0 {
+        return RolloutStep::Wait;
+    }
     let share = (members.len() * settings.second_wave_percent as usize)
         .div_ceil(100)
         .max(1);
@@ -226,7 +233,7 @@ fn next_accounts(id: Uuid, members: &[Member], settings: &RolloutSettings) -> Ro
     let (wave, most) = if canaries {
         behind.retain(|m| m.canary);
         (Wave::Canary, usize::MAX)
-    } else if furthest < Some(Wave::Rest) && in_second < share {
+    } else if furthest < Some(Wave::Rest) && in_second < share && behind.iter().any(|m| !m.last) {
         (Wave::Second, share - in_second)
     } else {
         (Wave::Rest, usize::MAX)

@@ -16,6 +16,7 @@ fn id(n: usize) -> Uuid {
 
 fn member(n: usize, canary: bool, wave: Option<Wave>, standing: Standing) -> Member {
     Member {
+        last: false,
         id: id(n),
         canary,
         wave,
@@ -23,7 +24,7 @@ fn member(n: usize, canary: bool, wave: Option<Wave>, standing: Standing) -> Mem
     }
 }
 
-/// `c`: a canary, `o`: another account, both behind. Then a letter for the wave (`C`, `S`, `R`) and one for how it
+/// `c`: a canary, `o`: another account, `m`: the management account, all behind. Then a letter for the wave (`C`, `S`, `R`) and one for how it
 /// stands (`~` converging, `+` in sync, `x` failed, `-` excused).
 fn members(text: &str) -> Vec<Member> {
     text.split_whitespace()
@@ -43,7 +44,10 @@ fn members(text: &str) -> Vec<Member> {
                 Some('x') => Standing::Failed,
                 Some(_) => Standing::Excused,
             };
-            member(n, canary, wave, standing)
+            Member {
+                last: word.starts_with('m'),
+                ..member(n, canary, wave, standing)
+            }
         })
         .collect()
 }
@@ -229,6 +233,7 @@ fn pin(text: &str) -> Pin {
 fn wanted(of_prod: &str, of_sandbox: &str) -> Wanted {
     let unit = |path: &str, text| (path.parse().unwrap(), pin(text));
     Wanted {
+        management: None,
         units: BTreeMap::from([unit("Prod", of_prod), unit("Sandbox", of_sandbox)]),
         elsewhere: pin("foundation@1"),
         scps: None,
@@ -280,7 +285,8 @@ fn an_account_is_pinned_to_what_is_settled_until_the_rollout_reaches_it() {
     ] {
         let now = now.map(pin);
         let unit = unit.parse().unwrap();
-        let answer = repin(&unit, now.as_ref(), runnable, (state, &latest), &settled);
+        let account = (Purpose::Application, &unit);
+        let answer = repin(account, now.as_ref(), runnable, (state, &latest), &settled);
         assert_eq!(
             answer,
             expected.map(pin),
@@ -292,9 +298,78 @@ fn an_account_is_pinned_to_what_is_settled_until_the_rollout_reaches_it() {
     let prod = "Prod".parse().unwrap();
     let now = pin("production@1");
     assert_eq!(
-        repin(&prod, Some(&now), true, (S::Running, &other), &settled),
+        repin(
+            (Purpose::Application, &prod),
+            Some(&now),
+            true,
+            (S::Running, &other),
+            &settled
+        ),
         None
     );
+}
+
+#[test]
+fn the_management_account_has_a_baseline_of_its_own_wherever_it_stands() {
+    use RolloutState as S;
+    let before = wanted("production@1", "sandbox@1");
+    let of = |revision: &str| Wanted {
+        management: Some(pin(revision)),
+        ..before.clone()
+    };
+    let (first, second) = (of("management@1"), of("management@2"));
+    // The state, what is wanted, what is settled, and what it is pinned to before and after.
+    for (state, latest, settled, now, expected) in [
+        (S::Done, &first, &first, None, Some("management@1")),
+        (S::Running, &second, &first, None, Some("management@1")),
+        (S::Running, &second, &first, Some("management@1"), None),
+        (
+            S::Done,
+            &second,
+            &second,
+            Some("management@1"),
+            Some("management@2"),
+        ),
+        // An older version of the program says nothing of it.
+        (S::Done, &before, &before, Some("management@1"), None),
+        (S::RolledBack, &first, &before, Some("management@1"), None),
+        (S::Done, &before, &before, None, None),
+    ] {
+        let now = now.map(pin);
+        for unit in [OuPath::root(), "Prod".parse().unwrap()] {
+            let account = (Purpose::Management, &unit);
+            let answer = repin(account, now.as_ref(), true, (state, latest), settled);
+            assert_eq!(answer, expected.map(pin), "{state:?} {unit} {now:?}");
+        }
+    }
+}
+
+#[test]
+fn the_management_account_goes_when_all_others_are_done() {
+    for (fleet, expected) in [
+        ("m", Some(vec![0])),
+        ("m o", Some(vec![1])),
+        ("m c", Some(vec![1])),
+        ("m oS~", None),
+        ("m oS+", Some(vec![0])),
+        ("m oS-", Some(vec![0])),
+    ] {
+        let settings = settings();
+        let members = members(fleet);
+        let step = next_of(RolloutState::Running, &members, &[], &settings);
+        let expected = match expected {
+            None => RolloutStep::Wait,
+            Some(some) => RolloutStep::Pin {
+                wave: match (fleet.split(' ').nth(1), some.as_slice()) {
+                    (_, [0]) => Wave::Rest,
+                    (Some("c"), _) => Wave::Canary,
+                    _ => Wave::Second,
+                },
+                accounts: some.into_iter().map(id).collect(),
+            },
+        };
+        assert_eq!(step, expected, "{fleet}");
+    }
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Exempted, ScpSet};
 use crate::consent::check_expiry;
-use crate::ids::OuPath;
+use crate::ids::{AccountId, OuPath};
 use crate::landing_zone::LandingZone;
 use crate::request::FieldError;
 
@@ -116,8 +116,14 @@ impl ExemptionForm {
         match (&self.account_id, &self.organizational_unit) {
             (Some(account), None) => account
                 .parse()
-                .map(Exempted::Account)
-                .map_err(|error: crate::ids::BadName| ("/account_id", error.to_string())),
+                .map_err(|error: crate::ids::BadName| ("/account_id", error.to_string()))
+                .and_then(|account: AccountId| match account == zone.management_account {
+                    true => Err((
+                        "/account_id",
+                        format!("is {account}, the management account, which no service control policy binds: it needs no exemption"),
+                    )),
+                    false => Ok(Exempted::Account(account)),
+                }),
             (None, Some(unit)) => match unit.parse::<OuPath>() {
                 Ok(path) if zone.unit(&path).is_some() => Ok(Exempted::Unit(path)),
                 _ => Err((

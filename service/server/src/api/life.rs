@@ -94,7 +94,7 @@ impl Api {
         let account = self.account_by_number(number).await?;
         match account.purpose {
             Purpose::Application => Ok(account),
-            Purpose::LogArchive | Purpose::Security => Err(Problem::new(
+            Purpose::LogArchive | Purpose::Security | Purpose::Management => Err(Problem::new(
                 Kind::ProtectedAccount,
                 format!(
                     "{number} is the landing zone's {} account: Landfall does not {verb} what it needs itself. Name another account in the landing zone first.",

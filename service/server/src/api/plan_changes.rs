@@ -18,7 +18,7 @@ use super::extract::{Path, Query};
 use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument};
 use super::{Api, schema};
-use crate::store;
+use crate::store::{self, Purpose};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -235,17 +235,20 @@ async fn changes(
 ) -> Result<Reply<Page<PlannedCell>>, Problem> {
     authorize(&principal, Action::Read)?;
     api.plan(id).await?;
-    let target = match query.account_id {
-        None => None,
+    let targets = match query.account_id {
+        None => Vec::new(),
+        // What the organization has, it has there.
         Some(number) if number == api.landing_zone.management_account.as_str() => {
-            Some(TargetId::Organization)
+            let own = api.store.account_by_purpose(Purpose::Management).await?;
+            let own = own.map(|account| account.target());
+            std::iter::once(TargetId::Organization).chain(own).collect()
         }
-        Some(number) => Some(api.account_by_number(&number).await?.target()),
+        Some(number) => vec![api.account_by_number(&number).await?.target()],
     };
     let limit = page::limit(query.limit)?;
     let page = api
         .store
-        .plan_cells(id, target, query.cursor.as_deref(), limit)
+        .plan_cells(id, &targets, query.cursor.as_deref(), limit)
         .await?;
     Ok(Reply(page.into()))
 }

@@ -24,7 +24,7 @@ const MOST_NAMED: usize = 40;
 #[serde(deny_unknown_fields, default)]
 #[schema(as = PlanScope)]
 pub struct PlanForm {
-    /// Twelve digits each. The management account stands for the organization.
+    /// Twelve digits each. The management account stands for the organization, too.
     #[schema(example = json!(["222222222222"]))]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub accounts: Vec<String>,
@@ -142,7 +142,7 @@ impl Api {
         }
         if targets.is_empty() {
             let rule = if organization {
-                "these belong to accounts: leave out the management account, or name other accounts"
+                "these belong to accounts, and the management account has no baseline yet: name other accounts"
             } else {
                 "these belong to the organization: leave out accounts and organizational units, or name the management account"
             };

@@ -31,7 +31,7 @@ use crate::scp_check::aws_findings::AwsFindings;
 use crate::scp_check::files::ScpFiles;
 use crate::scp_check::report::ScpReport;
 use crate::scp_check::{Check, Known, Recorded, page};
-use crate::store::{AccountFilter, StoreError};
+use crate::store::{Account, AccountFilter, Purpose, StoreError};
 
 /// The control that keeps policies where they should stand.
 const CONTROL: &str = "organizations.policies";
@@ -221,7 +221,7 @@ impl Api {
         policy_validation::ask(open, files, zone).await
     }
 
-    /// Where each account stands, or is to stand.
+    /// Where each account stands that policies bind, or is to stand.
     async fn placed(&self) -> Result<BTreeMap<AccountId, Option<OuPath>>, StoreError> {
         let filter = AccountFilter {
             has_account_id: Some(true),
@@ -234,7 +234,9 @@ impl Api {
                 .store
                 .accounts(&filter, cursor.as_deref(), ACCOUNTS)
                 .await?;
-            for account in page.items {
+            // Nothing binds the management account.
+            let bound = |account: &Account| account.purpose != Purpose::Management;
+            for account in page.items.into_iter().filter(bound) {
                 if let Some(number) = account.account_id {
                     placed.insert(number, Some(account.request.organizational_unit));
                 }

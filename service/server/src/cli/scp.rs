@@ -219,7 +219,7 @@ fn known(arguments: &CheckArguments, zone: &LandingZone) -> anyhow::Result<Known
     };
     Ok(Known {
         accounts: match &arguments.accounts {
-            Some(file) => accounts(file)?,
+            Some(file) => accounts(file, zone)?,
             None => BTreeMap::new(),
         },
         elsewhere,
@@ -251,7 +251,11 @@ struct Listed {
     organizational_unit: Option<OuPath>,
 }
 
-fn accounts(file: &Path) -> anyhow::Result<BTreeMap<AccountId, Option<OuPath>>> {
+/// Where accounts stand that policies bind.
+fn accounts(
+    file: &Path,
+    zone: &LandingZone,
+) -> anyhow::Result<BTreeMap<AccountId, Option<OuPath>>> {
     let name = file.display();
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("the accounts in {name} cannot be read"))?;
@@ -264,8 +268,10 @@ fn accounts(file: &Path) -> anyhow::Result<BTreeMap<AccountId, Option<OuPath>>> 
     if listed.is_empty() {
         bail!("{name} lists no accounts");
     }
+    // Nothing binds the management account.
     let placed = listed
         .into_iter()
+        .filter(|account| account.account_id != zone.management_account)
         .map(|account| (account.account_id, account.organizational_unit));
     Ok(placed.collect())
 }

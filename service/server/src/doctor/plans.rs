@@ -30,7 +30,8 @@ const CELLS_AT_ONCE: usize = 64;
 /// What one control said in one Region: the sentences of its changes, or why it could not look.
 type Told = Result<Vec<String>, CloudError>;
 
-/// The findings of all controls of the organization's baseline. `scps`: the policies as they are to stand now.
+/// The findings of all controls of the organization's baseline, and of the management account's. `scps`: the policies as they
+/// are to stand now.
 pub(super) async fn plan(
     cloud: &Cloud,
     zone: &Arc<LandingZone>,
@@ -66,11 +67,19 @@ pub(super) async fn plan(
         organizational_unit: None,
         region: zone.home_region.clone(),
     };
-    let baseline = catalogue
-        .baselines
-        .get(baseline::ORGANIZATION)
-        .expect("the organization's baseline is checked when it is read");
-    look_at_all(cloud, baseline, true, &place).await
+    let baseline = |name: &str| {
+        let baseline = catalogue.baselines.get(name);
+        baseline.expect("the landing zone's baselines are checked when they are read")
+    };
+    let of_organization = baseline(baseline::ORGANIZATION);
+    let mut findings = look_at_all(cloud, of_organization, true, &place).await;
+    let of_management = baseline(&zone.management.baseline);
+    let own = look_at_all(cloud, of_management, false, &place).await;
+    findings.extend(own.into_iter().map(|finding| Finding {
+        subject: format!("management account: {}", finding.subject),
+        ..finding
+    }));
+    findings
 }
 
 /// The findings of all controls that an account in the place's OU has.

@@ -1,6 +1,7 @@
 //! A pass over an account: the next step of its life, again and again, until only time or a person can help.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -77,23 +78,31 @@ impl Engine {
         account: &Account,
         all_settled: bool,
     ) -> Result<Facts, PassError> {
-        let unit = self.landing_zone.unit(&account.request.organizational_unit);
+        let own = &account.request.organizational_unit;
+        let unit = self.landing_zone.unit(own);
+        // Nobody but its owners moves the management account: wherever it stands is its place.
+        let (wanted, quarantine, suspended) = match account.purpose {
+            Purpose::Application if !account.enrolled => (
+                Some(own),
+                Some(&self.landing_zone.quarantine),
+                Some(&self.landing_zone.suspended),
+            ),
+            // What runs already is not locked up, and the accounts of the landing zone itself are needed before any
+            // baseline can be complete.
+            Purpose::Application | Purpose::LogArchive | Purpose::Security => {
+                (Some(own), Some(own), Some(&self.landing_zone.suspended))
+            }
+            Purpose::Management => (None, None, None),
+        };
         let mut facts = Facts {
             needs_approval: account.purpose == Purpose::Application
                 && unit.is_some_and(|unit| unit.approval),
             creation: account.creation.clone(),
             pace: self.settings.pace,
-            wanted: Some(account.request.organizational_unit.clone()),
-            // What runs already is not locked up, and the accounts of the landing zone itself are needed before any
-            // baseline can be complete.
-            quarantine: Some(match account.purpose {
-                Purpose::Application if !account.enrolled => self.landing_zone.quarantine.clone(),
-                Purpose::Application | Purpose::LogArchive | Purpose::Security => {
-                    account.request.organizational_unit.clone()
-                }
-            }),
+            wanted: wanted.cloned(),
+            quarantine: quarantine.cloned(),
             all_settled,
-            suspended: Some(self.landing_zone.suspended.clone()),
+            suspended: suspended.cloned(),
             closure_pace: self.settings.closure_pace,
             ..Facts::default()
         };
@@ -113,7 +122,9 @@ impl Engine {
                 facts.parent = self.parent(account).await?;
                 facts.role_to_make = account.enrolled && self.role_is_to_make(account).await?;
             }
-            Phase::Baselining if all_settled => facts.parent = self.parent(account).await?,
+            Phase::Baselining if all_settled && wanted.is_some() => {
+                facts.parent = self.parent(account).await?;
+            }
             Phase::Requested
             | Phase::AwaitingApproval
             | Phase::Creating
@@ -406,9 +417,18 @@ impl Engine {
         let organization = self.organization().await?;
         let number = number_of(account);
         let where_now = match (account.phase, account.purpose) {
-            (Phase::Governed, _) | (_, Purpose::LogArchive | Purpose::Security) => unit.clone(),
-            _ if account.enrolled => unit.clone(),
-            _ => self.landing_zone.quarantine.clone(),
+            (_, Purpose::Management) if unit.is_root() => None,
+            (Phase::Governed, _)
+            | (_, Purpose::LogArchive | Purpose::Security | Purpose::Management) => Some(unit),
+            _ if account.enrolled => Some(unit),
+            _ => Some(&self.landing_zone.quarantine),
+        };
+        // The management account's tags are its owners': Landfall puts none there.
+        let tags = match account.purpose {
+            Purpose::Management => BTreeMap::new(),
+            Purpose::Application | Purpose::LogArchive | Purpose::Security => {
+                account.request.account_tags(&account.id.to_string())
+            }
         };
         Ok(Work {
             lease,
@@ -421,15 +441,15 @@ impl Engine {
                 organization: organization.clone(),
                 account: number.clone(),
                 account_name: Some(account.request.name.clone()),
-                account_tags: account.request.account_tags(&account.id.to_string()),
+                account_tags: tags.clone(),
                 email: account.email.clone(),
-                organizational_unit: Some(where_now),
+                organizational_unit: where_now.cloned(),
                 region: self.landing_zone.home_region.clone(),
             },
             young: self.is_young(account),
             organization_settled,
             owner: account.request.owner_email.to_string(),
-            tags: account.request.account_tags(&account.id.to_string()),
+            tags,
             own_assets: vec![account_asset(account, number, &organization)],
         })
     }

@@ -230,7 +230,7 @@ impl Engine {
         work: &Work<'_>,
         sessions: &Sessions,
     ) -> Result<(), PassError> {
-        if work.lease.target == TargetId::Organization {
+        if work.lease.target == TargetId::Organization || sessions.is_empty() {
             return Ok(());
         }
         let errand = Errand {

@@ -1,26 +1,27 @@
 //! A pass over the organization: it finds itself, sees to its own accounts, and keeps what exists only once.
 //!
-//! The log archive and the security account are vended by the same path as everybody's: this pass only asks for them.
+//! The log archive and the security account are vended by the same path as everybody's: this pass only asks for them. The
+//! management account is there already: this pass takes it in, and it is baselined by the same path, too.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use landfall_controls::vending;
+use landfall_controls::{members, vending};
 use landfall_model::baseline;
-use landfall_model::ids::{AccountId, Email, TargetId};
+use landfall_model::ids::{AccountId, Email, OuPath, TargetId};
 use landfall_model::landing_zone::FoundationAccount;
 use landfall_model::place::{Organization, Place};
 use landfall_model::request::AccountRequest;
 use landfall_model::scp::InForce;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::cells::Work;
 use super::{Engine, Pass, PassError};
-use crate::store::{Account, AccountFilter, Lease, NewRequest, Purpose};
+use crate::store::{Account, AccountFilter, Added, Lease, NewRequest, Purpose};
 
 /// What never changes about the organization once it was found.
 #[derive(Clone, Debug)]
@@ -42,6 +43,7 @@ impl Engine {
         self.look_at_members(lease).await?;
         let log_archive = self.foundation_account(Purpose::LogArchive).await?;
         let security = self.foundation_account(Purpose::Security).await?;
+        self.take_in_management_account().await?;
         let young = [&log_archive, &security]
             .into_iter()
             .flatten()
@@ -144,7 +146,7 @@ impl Engine {
         let wanted = match purpose {
             Purpose::LogArchive => &self.landing_zone.accounts.log_archive,
             Purpose::Security => &self.landing_zone.accounts.security,
-            Purpose::Application => return Ok(None),
+            Purpose::Application | Purpose::Management => return Ok(None),
         };
         let aws = self.management("organization").await?;
         let existing = vending::find_account_by_email(&aws, &wanted.email).await?;
@@ -167,6 +169,53 @@ impl Engine {
             )
             .await?;
         Ok(self.store.account_by_purpose(purpose).await?)
+    }
+
+    /// The management account is an account of the organization as well, and looked after like the others from when it is
+    /// settled what it is to have. It is neither made nor moved: its place is where it stands.
+    async fn take_in_management_account(&self) -> Result<(), PassError> {
+        let known = self.store.account_by_purpose(Purpose::Management).await?;
+        let course = self.store.course().await?;
+        let root = OuPath::root();
+        let settled = course
+            .as_ref()
+            .and_then(|course| course.settled.of(Purpose::Management, &root));
+        if known.is_some() || settled.is_none() {
+            return Ok(());
+        }
+        let found = self.found().await?;
+        let number = &found.management_account;
+        let aws = self.management("organization").await?;
+        let name = members::describe(&aws, number)
+            .await?
+            .map(|member| member.name);
+        let unit = vending::parent_of(&aws, self.cloud.units(), &found.root_id, number).await?;
+        let request = AccountRequest {
+            name: name.unwrap_or_else(|| "Management".to_owned()),
+            justification: "The organization belongs to it.".to_owned(),
+            ..platform_request(&found.management_email, unit.unwrap_or(root))
+        };
+        info!(account = %number, "the management account is looked after from now on");
+        let added = self
+            .store
+            .add_request(
+                &NewRequest {
+                    id: Uuid::now_v7(),
+                    request: &request,
+                    email: found.management_email.clone(),
+                    purpose: Purpose::Management,
+                    requested_by: crate::store::LANDFALL,
+                    existing: Some(number.clone()),
+                    idempotency: None,
+                },
+                self.clock.now(),
+            )
+            .await?;
+        if let Added::EmailTaken { by } = added {
+            // AWS will refuse that request, which gives the e-mail back.
+            warn!(request = %by, "a request wants the management account's own root e-mail");
+        }
+        Ok(())
     }
 
     /// Something of the organization got in sync: accounts may have waited for it.
@@ -197,12 +246,21 @@ impl Engine {
 fn foundation_request(wanted: &FoundationAccount) -> AccountRequest {
     AccountRequest {
         name: wanted.name.clone(),
-        owner_email: wanted.email.clone(),
-        organizational_unit: wanted.organizational_unit.clone(),
+        justification: "The landing zone needs it.".to_owned(),
+        ..platform_request(&wanted.email, wanted.organizational_unit.clone())
+    }
+}
+
+/// What the accounts of the platform itself have in common.
+fn platform_request(email: &Email, unit: OuPath) -> AccountRequest {
+    AccountRequest {
+        name: String::new(),
+        owner_email: email.clone(),
+        organizational_unit: unit,
         cost_center: "platform".to_owned(),
         environment: "platform".to_owned(),
-        justification: "The landing zone needs it.".to_owned(),
-        email: Some(wanted.email.clone()),
+        justification: String::new(),
+        email: Some(email.clone()),
         tags: BTreeMap::new(),
     }
 }

@@ -91,7 +91,8 @@ impl Engine {
         let now = self.clock.now();
         let again = now + LOOK;
         let scps = self.store.scp_course().await?;
-        let units = accounts.iter().map(|account| &account.organizational_unit);
+        let bound = || accounts.iter().filter(|account| account.is_member());
+        let units = bound().map(|account| &account.organizational_unit);
         let units: Vec<&OuPath> = units.collect();
         let targets = ScpMember::all(rollout.id, &scps, &self.landing_zone, &self.scps, &units);
         match rollout::next(rollout.id, rollout.state, &members, &targets, settings, now) {
@@ -102,7 +103,7 @@ impl Engine {
                     let unit = ScpTarget::Unit(account.organizational_unit.clone());
                     targets.contains(&unit)
                 };
-                let there: Vec<&RolloutAccount> = accounts.iter().filter(there).collect();
+                let there: Vec<&RolloutAccount> = bound().filter(there).collect();
                 let what = (wave, targets.as_slice());
                 held(
                     self.store
@@ -174,7 +175,7 @@ impl Engine {
         }
         let (back, kept): (Vec<_>, Vec<_>) = accounts
             .iter()
-            .map(|account| (account, course.settled.of(&account.organizational_unit)))
+            .filter_map(|account| Some((account, account.wanted(&course.settled)?)))
             .filter(|(account, to)| account.pin != **to)
             .partition(|(_, to)| !too_old.contains(to));
         let mut reason = format!(
@@ -217,7 +218,14 @@ impl Engine {
                 .await?
                 .ok_or_else(|| unknown("no baseline"))?;
             let latest = (course.latest.state, &course.latest.wanted);
-            let to = rollout::repin(unit, pin.as_ref(), wrong.is_none(), latest, &course.settled);
+            let whose = (account.purpose, unit);
+            let to = rollout::repin(
+                whose,
+                pin.as_ref(),
+                wrong.is_none(),
+                latest,
+                &course.settled,
+            );
             let (to, why) = match (to, pinned, wrong) {
                 (None, Some(pinned), None) => return Ok(pinned),
                 (None, _, wrong) => {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+pub use landfall_model::account::Purpose;
 use landfall_model::account::{Failure, Phase};
 use landfall_model::aws_state::AwsState;
 use landfall_model::creation::Creation;
@@ -71,29 +71,6 @@ impl Stored for PhaseCount {
             phase: row.word("phase")?,
             accounts: row.number("n")?,
         })
-    }
-}
-
-/// What an account is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// Somebody's application.
-    Application,
-    /// The landing zone's log archive.
-    LogArchive,
-    /// The landing zone's security account: the delegated administrator.
-    Security,
-}
-
-impl Purpose {
-    /// The word in the database and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Purpose::Application => "application",
-            Purpose::LogArchive => "log_archive",
-            Purpose::Security => "security",
-        }
     }
 }
 

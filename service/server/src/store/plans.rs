@@ -292,7 +292,7 @@ impl Store {
     pub async fn plan_cells(
         &self,
         plan: Uuid,
-        target: Option<TargetId>,
+        targets: &[TargetId],
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<PlanCell>, StoreError> {
@@ -301,8 +301,10 @@ impl Store {
              from plan_cell c left join account a on a.id = c.target_id where c.plan_id = ",
         );
         list.value(plan);
-        if let Some(target) = target {
-            list.push(" and c.target_id = ").value(target);
+        if !targets.is_empty() {
+            list.push(" and c.target_id in (")
+                .list(targets.iter().map(|target| Value::from(*target)))
+                .push(")");
         }
         if let Some((target, region, control)) = cursor.and_then(place) {
             list.push(" and (c.target_id, c.region, c.control) > (")

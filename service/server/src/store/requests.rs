@@ -24,7 +24,8 @@ pub struct NewRequest<'a> {
     pub email: Email,
     pub purpose: Purpose,
     pub requested_by: &'a str,
-    /// The account, where it exists already and is to be enrolled: it begins in `Placing`.
+    /// The account, where it exists already and is to be enrolled: it begins in `Placing`, the management account
+    /// in `Baselining`, for its place is its own.
     pub existing: Option<AccountId>,
     pub idempotency: Option<Idempotency<'a>>,
 }
@@ -171,9 +172,10 @@ async fn insert(tx: &mut Tx, new: &NewRequest<'_>, now: Timestamp) -> Result<boo
             return Ok(false);
         }
     }
-    let phase = match new.existing {
-        Some(_) => Phase::Placing,
-        None => Phase::Requested,
+    let phase = match (new.purpose, &new.existing) {
+        (Purpose::Management, _) => Phase::Baselining,
+        (_, Some(_)) => Phase::Placing,
+        (_, None) => Phase::Requested,
     };
     let insert = query(
         "insert into account (id, account_id, name, email, owner_email, organizational_unit, cost_center, environment,
@@ -197,6 +199,12 @@ async fn insert(tx: &mut Tx, new: &NewRequest<'_>, now: Timestamp) -> Result<boo
     .bind(new.existing.is_some());
     tx.execute(insert).await?;
     let what = match &new.existing {
+        Some(account) if new.purpose == Purpose::Management => {
+            format!(
+                "Management account {account}, {}, is looked after",
+                new.request.name
+            )
+        }
         Some(account) => format!("Asked to enroll account {account}, {}", new.request.name),
         None => format!("Asked for the account {}", new.request.name),
     };

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use landfall_model::account::Purpose;
 use landfall_model::cell::CellStatus;
 use landfall_model::cloud_error::{Help, StoredError};
 use landfall_model::event::EventKind;
@@ -29,6 +30,7 @@ pub struct RolloutAccount {
     pub id: Uuid,
     pub account_id: Option<AccountId>,
     pub name: String,
+    pub purpose: Purpose,
     pub organizational_unit: OuPath,
     /// What it is pinned to.
     pub pin: Pin,
@@ -58,7 +60,7 @@ impl RolloutAccount {
     /// How it stands; `None` when it has what is wanted by other ways than this rollout.
     pub fn standing(&self, wanted: &Wanted) -> Option<Standing> {
         let seen = Seen {
-            pinned: self.pin == *wanted.of(&self.organizational_unit),
+            pinned: self.wanted(wanted).is_none_or(|pin| self.pin == *pin),
             was_in_sync: self.was_in_sync,
             complete: self.complete,
             broken: self.broken,
@@ -68,11 +70,22 @@ impl RolloutAccount {
         (self.wave.is_some() || !seen.pinned).then(|| Standing::of(seen))
     }
 
+    /// What it is to have; `None` where nothing is said of it.
+    pub fn wanted<'a>(&self, wanted: &'a Wanted) -> Option<&'a Pin> {
+        wanted.of(self.purpose, &self.organizational_unit)
+    }
+
+    /// Whether it is bound by service control policies: every account but the management account.
+    pub fn is_member(&self) -> bool {
+        self.purpose != Purpose::Management
+    }
+
     /// The same for deciding what is next.
     pub fn member(&self, wanted: &Wanted, settings: &RolloutSettings) -> Option<Member> {
         Some(Member {
             id: self.id,
-            canary: settings.is_canary(&self.organizational_unit),
+            canary: self.is_member() && settings.is_canary(&self.organizational_unit),
+            last: !self.is_member(),
             wave: self.wave,
             standing: self.standing(wanted)?,
         })
@@ -98,6 +111,7 @@ impl Stored for RolloutAccount {
             id: row.name("id")?,
             account_id: row.maybe_name("account_id")?,
             name: row.text("name")?,
+            purpose: row.word("purpose")?,
             organizational_unit: row.name("organizational_unit")?,
             pin: pins::pin(row, "baseline", "revision")?,
             wave: row.maybe_word("wave")?,
@@ -116,7 +130,7 @@ impl Store {
     /// The accounts that carry a baseline, as a rollout sees them.
     pub async fn rollout_accounts(&self, id: Uuid) -> Result<Vec<RolloutAccount>, StoreError> {
         let accounts = query(
-            "select a.id as id, a.account_id as account_id, a.name as name,
+            "select a.id as id, a.account_id as account_id, a.name as name, a.purpose as purpose,
                 a.organizational_unit as organizational_unit, p.baseline as baseline, p.revision as revision,
                 r.wave as wave, coalesce(r.was_in_sync, false) as was_in_sync, t.observed_generation = t.generation as complete,
                 t.tried_generation >= t.generation as tried,
@@ -178,7 +192,9 @@ impl Store {
             for account in accounts {
                 lease::lock(&mut tx, account.target()).await?;
                 tx.execute(remember(rollout, wave, account, now)).await?;
-                let to = rollout.wanted.of(&account.organizational_unit);
+                let Some(to) = account.wanted(&rollout.wanted) else {
+                    continue;
+                };
                 let why = format!("by rollout {} ({})", rollout.id, wave.name());
                 pin_in(&mut tx, account.target(), to, &why, now).await?;
                 told.push(Tell::Events(account.target()));
