@@ -48,6 +48,7 @@ impl Scene {
             for purpose in [
                 landfall_server::store::Purpose::Security,
                 landfall_server::store::Purpose::LogArchive,
+                landfall_server::store::Purpose::Management,
             ] {
                 targets.push(store.account_by_purpose(purpose).await.unwrap()?.target());
             }
@@ -179,6 +180,13 @@ async fn whoever_disturbs_an_account_is_named_and_the_account_put_right_at_once(
         zone.log_bucket(&log_archive)
     };
     let organization = TargetId::Organization;
+    let management = scene
+        .store()
+        .account_by_purpose(landfall_server::store::Purpose::Management)
+        .await
+        .unwrap()
+        .unwrap()
+        .target();
     for (target, control, region, event, request) in [
         (
             member,
@@ -216,6 +224,13 @@ async fn whoever_disturbs_an_account_is_named_and_the_account_put_right_at_once(
             "us-east-1",
             "DeleteAccountPasswordPolicy",
             json!({"service": "iam", "action": "delete_password_policy"}),
+        ),
+        (
+            management,
+            "config.recorder",
+            REGION,
+            "StopConfigurationRecorder",
+            json!({"service": "config", "action": "stop_recorder", "account": "111111111111"}),
         ),
         (
             organization,

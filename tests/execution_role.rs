@@ -160,7 +160,7 @@ async fn who_is_locked_out_says_so_and_goes_on_when_it_is_let_in() {
         let all = store.accounts(&AccountFilter::default(), None, 9).await;
         let all = all.expect("the store answers").items;
         let governed = all.iter().all(|account| account.phase == Phase::Governed);
-        (governed && all.len() == 3).then_some(())
+        (governed && all.len() == 4).then_some(())
     })
     .await;
     organization_in_sync(store).await;

@@ -11,6 +11,7 @@ mod exemptions;
 mod faults;
 mod laws;
 mod life;
+mod management;
 mod membership;
 mod outages;
 mod plan_consent;

@@ -15,7 +15,9 @@ use landfall_model::plan::{CellOutcome, Moved, PlanScope, PlanState, TargetStage
 use landfall_server::store::{Account, NewPlan, Plan, PlanCell, Store};
 use landfall_tests::database::{Database, pause};
 use landfall_tests::process::{Serve, call};
-use landfall_tests::world::{Running, World, ask, governed, landing_zone_in, soon, state_of};
+use landfall_tests::world::{
+    Running, World, ask, governed, landing_zone_in, management_governed, soon, state_of,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -41,6 +43,7 @@ impl Scene {
             accounts.push(governed(store, &account).await);
         }
         in_sync(store, TargetId::Organization).await;
+        management_governed(store).await;
         Scene {
             world,
             running,

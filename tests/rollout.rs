@@ -16,7 +16,7 @@ use landfall_server::store::{Account, Event, Rollout, RolloutDecided, Store};
 use landfall_tests::database::Database;
 use landfall_tests::rollouts;
 use landfall_tests::world::{
-    Running, TIME_SCALE, World, ask_in, eventually, governed, landing_zone_in,
+    Running, TIME_SCALE, World, ask_in, eventually, governed, landing_zone_in, management_governed,
 };
 use tempfile::TempDir;
 
@@ -73,6 +73,7 @@ impl Story {
         for account in all {
             governed(store, account).await;
         }
+        management_governed(store).await;
         running.stop().await;
         Story {
             world,
@@ -221,8 +222,12 @@ async fn a_new_baseline_waits_for_its_start_then_goes_by_waves_through_a_pause_a
         .into_iter()
         .filter_map(|event| event.detail["wave"].as_str().map(str::to_owned))
         .collect();
-    // The log archive and the security account go too: five besides the canary, one at a time.
-    assert_eq!(waves, ["canary", "second", "rest", "rest", "rest", "rest"]);
+    // The log archive and the security account go too, and the management account last: six besides the canary, one at a
+    // time.
+    assert_eq!(
+        waves,
+        ["canary", "second", "rest", "rest", "rest", "rest", "rest"]
+    );
     running.stop().await;
 
     // A start in steady state begins nothing and changes nothing.

@@ -16,7 +16,7 @@ use landfall_tests::database::Database;
 use landfall_tests::rollouts;
 use landfall_tests::world::{
     Running, TIME_SCALE, World, ask_in, eventually, every, governed, landing_zone_in,
-    organization_in_sync,
+    management_governed, organization_in_sync,
 };
 use tempfile::TempDir;
 
@@ -83,6 +83,7 @@ impl Story {
         let canary = governed(store, &canary).await;
         let other = governed(store, &other).await;
         organization_in_sync(store).await;
+        management_governed(store).await;
         running.stop().await;
         Story {
             world,

@@ -9,7 +9,9 @@ use landfall_server::engine::clock::Clock;
 use landfall_server::store::{Account, Store};
 use landfall_tests::clock::Forward;
 use landfall_tests::database::Database;
-use landfall_tests::world::{Running, World, ask, eventually, landing_zone_in};
+use landfall_tests::world::{
+    Running, World, ask, eventually, landing_zone_in, management_governed,
+};
 use serde_json::json;
 
 const ACCOUNTS: usize = 14;
@@ -59,6 +61,7 @@ async fn a_sweep_asks_the_administrator_for_many_accounts_at_once() {
         accounts.push(now.expect("it is there"));
     }
 
+    management_governed(store).await;
     running.stop().await;
 
     // A process that begins anew remembers no list.

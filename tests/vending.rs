@@ -10,7 +10,9 @@ use landfall_model::ids::{Email, TargetId};
 use landfall_server::store::{AccountFilter, AssetFilter};
 use landfall_tests::database::Database;
 use landfall_tests::measure::Calls;
-use landfall_tests::world::{Running, World, ask, eventually, in_phase, landing_zone_in};
+use landfall_tests::world::{
+    Running, World, ask, eventually, in_phase, landing_zone_in, management_governed,
+};
 use serde_json::json;
 
 /// The members that AWS knows, by root e-mail.
@@ -67,6 +69,7 @@ async fn a_bare_organization_becomes_a_landing_zone_with_a_governed_account() {
         4,
         "management, log archive, security and the account"
     );
+    management_governed(store).await;
     running.stop().await;
 
     // A process that starts again in steady state changes nothing.
@@ -207,7 +210,7 @@ async fn requests_at_once_keep_to_the_rate_of_create_account() {
         .await
         .unwrap()
         .items;
-    assert_eq!(all.len(), 4);
+    assert_eq!(all.len(), 5, "with the management account");
     let creates = world.mutating_calls()["organizations:CreateAccount"];
     assert_eq!(creates, 4, "one call for each account");
 }

@@ -124,3 +124,35 @@ fn read(directory: &Path, endings: &[&str]) -> anyhow::Result<Vec<(String, Strin
     files.sort();
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_for_members_alone_is_not_for_the_management_account() {
+        let zone = include_str!("../../../deploy/landing-zone.toml");
+        for (name, rule) in [
+            ("management", None),
+            ("none", None),
+            ("foundation", Some("iam.execution-role")),
+            ("organization", Some("the organization's own")),
+            ("mangement", Some("which no file defines")),
+        ] {
+            let zone = zone.replace(
+                "baseline = \"management\"",
+                &format!("baseline = \"{name}\""),
+            );
+            let zone = LandingZone::parse("landing-zone.toml", &zone).unwrap();
+            let loaded = Catalogue::load(&zone, None, None).map(drop);
+            let error = loaded.err().map(|error| format!("{error:#}"));
+            match (error, rule) {
+                (None, None) => {}
+                (Some(error), Some(rule)) => {
+                    assert!(error.contains(rule) && error.contains(name), "{error}");
+                }
+                (error, rule) => panic!("{name}: {error:?}, {rule:?}"),
+            }
+        }
+    }
+}
