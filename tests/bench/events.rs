@@ -245,7 +245,7 @@ async fn at_rest(store: &Store, accounts: &[Account]) {
     eventually("every cell in sync", async || {
         let mut targets: Vec<TargetId> = accounts.iter().map(Account::target).collect();
         targets.push(TargetId::Organization);
-        for purpose in [Purpose::Security, Purpose::LogArchive] {
+        for purpose in [Purpose::Security, Purpose::LogArchive, Purpose::Management] {
             targets.push(store.account_by_purpose(purpose).await.ok()??.target());
         }
         for target in targets {

@@ -48,6 +48,13 @@ pub fn management_permissions() -> Value {
                 "Resource": "arn:aws:iam::*:role/aws-service-role/*",
             },
             {
+                "Sid": "ServiceLinkedRolesToCome",
+                "Effect": "Allow",
+                "Action": "iam:GetRole",
+                // While a role is not there, IAM knows its name and no path.
+                "Resource": "arn:aws:iam::*:role/AWSServiceRoleFor*",
+            },
+            {
                 "Sid": "PasswordPolicy",
                 "Effect": "Allow",
                 "Action": of_account,

@@ -205,7 +205,7 @@ async fn targets(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ChangeQuery {
-    /// Only this account; the management account stands for the organization.
+    /// Only this account; the management account stands for the organization, too.
     account_id: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
