@@ -31,7 +31,7 @@ const PRODUCTION: &str = "Applications/Production";
 /// The policies of the repository, and one more on `Applications`.
 fn edited() -> TempDir {
     let directory = tempfile::tempdir().expect("a directory for policies");
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scp");
+    let own = Path::new("../scp");
     for entry in std::fs::read_dir(own).expect("the policies are there") {
         let path = entry.expect("they can be listed").path();
         if path

@@ -24,7 +24,7 @@ impl Desk {
         desk.file("landing-zone.toml", LANDING_ZONE);
         let accounts = json!([{"account_id": ACCOUNT, "organizational_unit": "Applications/Sandbox", "name": "Payments"}]);
         desk.file("accounts.json", &accounts.to_string());
-        let scp = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scp");
+        let scp = Path::new("../scp");
         for folder in ["", "decisions"] {
             for entry in fs::read_dir(scp.join(folder)).expect("the policies are there") {
                 let path = entry.expect("a file").path();

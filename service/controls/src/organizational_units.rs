@@ -140,10 +140,13 @@ mod tests {
         let aws = wire.aws("us-east-1", &[LIST]);
         let units = UnitIds::default();
         let (there, absent) = ("Admin".parse().unwrap(), "Sandbox".parse().unwrap());
-        let (a, b, c) = tokio::join!(
+        // Nobody reads before all have asked.
+        let turn = units.turn.lock().await;
+        let (a, b, c, ()) = tokio::join!(
             units.id_of(&aws, "r-1", &there),
             units.path_of(&aws, "r-1", "ou-1"),
             units.id_of(&aws, "r-1", &absent),
+            async { drop(turn) },
         );
         assert_eq!((a.unwrap(), b.unwrap()), ("ou-1".to_owned(), there));
         assert_eq!(c.unwrap_err().kind, CloudErrorKind::NotReady);

@@ -142,7 +142,7 @@ mod tests {
 
     /// Every baseline of the repository.
     fn baselines() -> Baselines {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../baselines");
+        let directory = Path::new("../../baselines");
         let files: Vec<(String, String)> = std::fs::read_dir(directory)
             .unwrap()
             .map(|entry| entry.unwrap().path())

@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_is_embedded_is_what_the_folder_has() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scp");
+        let folder = "../../scp";
         let read = ScpFiles::read(Path::new(folder)).unwrap();
         let embedded = ScpFiles::embedded();
         let texts = |files: &[NamedText]| files.iter().map(|(_, text)| text.clone()).collect();

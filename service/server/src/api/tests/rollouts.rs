@@ -164,6 +164,8 @@ async fn baselines_say_where_each_value_comes_from() {
         [
             "admin",
             "foundation",
+            "management",
+            "none",
             "organization",
             "production",
             "sandbox"
