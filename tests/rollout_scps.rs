@@ -6,6 +6,7 @@ use std::sync::Arc;
 use awsim::faults::{Kind, Plan};
 use jiff::SignedDuration;
 use landfall_model::creation::CreationPace;
+use landfall_model::landing_zone::LandingZone;
 use landfall_model::rollout::{RolloutDecision, RolloutState};
 use landfall_server::catalogue::Catalogue;
 use landfall_server::engine::Settings;
@@ -28,8 +29,8 @@ const SANDBOX: &str = "Applications/Sandbox";
 const DEVELOPMENT: &str = "Applications/Development";
 const PRODUCTION: &str = "Applications/Production";
 
-/// The policies of the repository, and one more on `Applications`.
-fn edited() -> TempDir {
+/// The policies of the repository and one more, with other words in `attachments.toml` that say where it stands.
+fn edited(words: &str, others: &str) -> TempDir {
     let directory = tempfile::tempdir().expect("a directory for policies");
     let own = Path::new("../scp");
     for entry in std::fs::read_dir(own).expect("the policies are there") {
@@ -40,12 +41,8 @@ fn edited() -> TempDir {
         {
             let mut text = std::fs::read_to_string(&path).expect("they can be read");
             if path.ends_with("attachments.toml") {
-                let applications = "\"Applications\" = [\n";
-                assert!(text.contains(applications));
-                text = text.replace(
-                    applications,
-                    &format!("{applications}    \"keep-topics\",\n"),
-                );
+                assert!(text.contains(words));
+                text = text.replace(words, others);
             }
             let name = path.file_name().expect("a file has a name");
             std::fs::write(directory.path().join(name), text).expect("the directory is ours");
@@ -98,9 +95,14 @@ impl Story {
         &self.database.store
     }
 
-    /// The next start has one policy more.
-    fn edit(&mut self) {
-        let directory = edited();
+    /// The next start has one policy more, on `Applications`.
+    fn edit_applications(&mut self) {
+        let words = "\"Applications\" = [\n";
+        self.edit(words, &format!("{words}    \"keep-topics\",\n"));
+    }
+
+    fn edit(&mut self, words: &str, others: &str) {
+        let directory = edited(words, others);
         self.world.catalogue = Catalogue::load(&self.world.zone, None, Some(directory.path()))
             .expect("the policies are well formed");
     }
@@ -187,7 +189,7 @@ async fn a_while() {
 #[tokio::test(flavor = "multi_thread")]
 async fn new_policies_stand_on_the_canary_for_a_while_and_then_go_from_ou_to_ou() {
     let mut story = Story::begin(60).await;
-    story.edit();
+    story.edit_applications();
     let running = story.start().await;
     story.denied_on(&[SANDBOX]).await;
     story.seen(&[SANDBOX]).await;
@@ -216,9 +218,18 @@ async fn new_policies_stand_on_the_canary_for_a_while_and_then_go_from_ou_to_ou(
     story.seen(&[PRODUCTION]).await;
     a_while().await;
     assert_eq!(story.denying().await, below);
-    // What stood on those below for the sake of the one above goes when that one has it.
+    // What stood on those below for the sake of the one above goes when AWS was seen to have it there, and not before.
     story.clock.forward(SignedDuration::from_mins(61));
-    story.denied_on(&["Applications"]).await;
+    eventually("it stands on Applications alone", async || {
+        let denying = story.denying().await;
+        let pins = story.store().scp_course().await.expect("it answers").pins;
+        let above = pins.get(&"Applications".parse().expect("a target"));
+        let unseen = !pins.is_empty() && above.is_none_or(|above| above.seen_at.is_none());
+        let below = below.iter().all(|unit| denying.iter().any(|it| it == unit));
+        assert!(below || !unseen, "{denying:?} before it was seen");
+        (denying == ["Applications"]).then_some(())
+    })
+    .await;
     story.reaches(RolloutState::Done).await;
     assert_eq!(story.denying().await, ["Applications"]);
     let pins = story.store().scp_course().await.expect("it answers").pins;
@@ -237,7 +248,7 @@ async fn new_policies_stand_on_the_canary_for_a_while_and_then_go_from_ou_to_ou(
 #[tokio::test(flavor = "multi_thread")]
 async fn policies_that_break_the_canary_stop_there_and_are_taken_back() {
     let mut story = Story::begin(0).await;
-    story.edit();
+    story.edit_applications();
     // As if the new policy denied it, in a way that nobody foresaw.
     story.world.sim.shared().faults().plan(Plan {
         account: story.canary.account_id.as_ref().map(ToString::to_string),
@@ -282,11 +293,38 @@ async fn policies_that_break_the_canary_stop_there_and_are_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_unit_has_its_own_policies_before_anybody_starts_the_rollout() {
+    let mut story = Story::begin(60).await;
+    let zone = landing_zone_in(&["us-east-1"]).replace(
+        "[[organizational_unit]]\npath = \"Restricted\"",
+        "[[organizational_unit]]\npath = \"Applications/New\"\n\n[[organizational_unit]]\npath = \"Restricted\"",
+    );
+    let zone = zone.replace("automatic = true", "automatic = false");
+    let zone = LandingZone::parse("landing-zone.toml", &zone).expect("it is right");
+    assert!(!zone.rollout.automatic);
+    story.world.zone = Arc::new(zone);
+    story.edit(
+        "\"Applications/Sandbox\" = [",
+        "\"Applications/New\" = [\"keep-topics\"]\n\"Applications/Sandbox\" = [\"keep-topics\",",
+    );
+    let running = story.start().await;
+    story.denied_on(&["Applications/New"]).await;
+    a_while().await;
+    assert_eq!(story.denying().await, ["Applications/New"]);
+    assert_eq!(
+        rollouts::latest(story.store()).await.state,
+        RolloutState::Proposed
+    );
+    running.stop().await;
+    story.world.assert_sound();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_start_that_knows_of_waves_takes_what_the_files_say_as_settled() {
     let mut story = Story::begin(60).await;
     let forget = "update rollout set wanted = json_remove(wanted, '$.scps')";
     story.database.sql(forget).await.expect("the row is there");
-    story.edit();
+    story.edit_applications();
     let running = story.start().await;
     story.reaches(RolloutState::Done).await;
     story.denied_on(&["Applications"]).await;

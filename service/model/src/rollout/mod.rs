@@ -129,6 +129,12 @@ impl Wanted {
         }
     }
 
+    /// The OUs that the landing zone had, and neither of the others.
+    pub fn new_units<'a>(&'a self, others: &'a [&'a Wanted]) -> impl Iterator<Item = &'a OuPath> {
+        let known = |unit: &&OuPath| others.iter().any(|one| one.units.contains_key(*unit));
+        self.units.keys().filter(move |unit| !known(unit))
+    }
+
     /// Each baseline, once.
     pub fn pins(&self) -> Vec<&Pin> {
         let mut pins: Vec<&Pin> = self

@@ -59,6 +59,9 @@ impl ScpMember {
                 .pins
                 .get(&target)
                 .filter(|pin| pin.rollout == rollout);
+            let changes = course.changes(&target, rollout, files);
+            // A new OU has its own, and what is to come from above not yet.
+            let pin = pin.filter(|pin| pin.wave.is_some() || !changes);
             ScpMember {
                 canary: match &target {
                     ScpTarget::Root => false,
@@ -69,7 +72,7 @@ impl ScpMember {
                     .iter()
                     .filter(|unit| target == ScpTarget::Unit((**unit).clone()))
                     .count(),
-                changes: course.changes(&target, rollout, files),
+                changes,
                 reached: pin.is_some(),
                 seen_at: pin.and_then(|pin| pin.seen_at),
                 target,

@@ -3,9 +3,11 @@
 //! A rollout brings a new set to one target after another; a target that it has not reached keeps what it has, as it was stored.
 //! An OU that is reached gets everything that the new set says on the way from the root to it, at once: what is to come to the OUs
 //! above binds this one first, and the others below them not yet. When those above are reached in their turn, nothing changes
-//! for it any more, and what it had for their sake goes.
+//! for it any more; what it had for their sake goes when AWS was seen to have it on them, and not before: where there is no free
+//! place above, what is old has to go there before what is new comes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -20,7 +22,7 @@ use crate::rollout::Wave;
 pub struct ScpPin {
     pub revision: Revision,
     pub rollout: Uuid,
-    /// `None` where it changed nothing for anybody.
+    /// `None` where it changed nothing for anybody: it says what was there, or the OU is new.
     pub wave: Option<Wave>,
     pub pinned_at: Timestamp,
     /// When AWS was first seen to have it.
@@ -36,8 +38,8 @@ pub struct ScpCourse {
     pub wanted: Option<Revision>,
     /// Targets that have something else than what is settled.
     pub pins: BTreeMap<ScpTarget, ScpPin>,
-    /// What these revisions say, as far as anybody knows.
-    pub sets: BTreeMap<Revision, ScpSet>,
+    /// What these revisions say, as far as anybody knows: those that matter now, and all that were wanted since what is settled.
+    pub sets: BTreeMap<Revision, Arc<ScpSet>>,
 }
 
 /// The policies as they are to stand now: sets of which each has targets of its own.
@@ -54,6 +56,11 @@ impl From<ScpSet> for InForce {
 }
 
 impl InForce {
+    /// The sets, each on targets of its own.
+    pub fn sets(&self) -> &[ScpSet] {
+        &self.sets
+    }
+
     /// Packs what each target is to have.
     ///
     /// # Errors
@@ -78,7 +85,7 @@ impl ScpCourse {
         let revision = pinned.or(self.settled.as_ref()).or(self.wanted.as_ref());
         revision
             .and_then(|revision| self.sets.get(revision))
-            .unwrap_or(files)
+            .map_or(files, Arc::as_ref)
     }
 
     /// What the latest rollout wants; `files` where nobody knows.
@@ -86,7 +93,7 @@ impl ScpCourse {
         self.wanted
             .as_ref()
             .and_then(|revision| self.sets.get(revision))
-            .unwrap_or(files)
+            .map_or(files, Arc::as_ref)
     }
 
     /// Whether a rollout changes what binds the accounts of a target. What it has brought already is compared with what was
@@ -96,32 +103,45 @@ impl ScpCourse {
         let settled = self
             .settled
             .as_ref()
-            .and_then(|settled| self.sets.get(settled));
+            .and_then(|settled| self.sets.get(settled))
+            .map(Arc::as_ref);
         target.above().iter().chain([target]).any(|target| {
             let before = match self.pins.get(target) {
-                Some(pin) if pin.rollout == rollout => settled.unwrap_or(wanted),
+                Some(pin) if pin.rollout == rollout && pin.wave.is_some() => {
+                    settled.unwrap_or(wanted)
+                }
                 Some(_) | None => self.set_of(target, files),
             };
             before.said(target) != wanted.said(target)
         })
     }
 
-    /// What the target's set says on those above it that its rollout has not reached, and is not said there yet.
+    /// What the target's set says on those above it and does not surely stand there yet.
     fn ahead_of<'a>(&'a self, target: &ScpTarget, files: &'a ScpSet) -> Vec<(ScpTarget, &'a str)> {
-        let Some(pin) = self.pins.get(target) else {
+        // Without a wave, what is above has yet to come to it.
+        let Some(pin) = self.pins.get(target).filter(|pin| pin.wave.is_some()) else {
             return Vec::new();
         };
         let set = self.set_of(target, files);
         let mut ahead = Vec::new();
         for above in target.above() {
             let there = self.pins.get(&above);
+            let seen = there.is_none_or(|there| there.seen_at.is_some());
             // The ids of rollouts grow with time.
-            if there.is_none_or(|there| there.rollout < pin.rollout) {
-                let there = self.set_of(&above, files).said(&above);
-                let here = set.said(&above).into_iter();
-                let new = here.filter(|(name, document)| there.get(name) != Some(document));
-                ahead.extend(new.map(|(name, _)| (above.clone(), name)));
+            if seen && there.is_some_and(|there| there.rollout >= pin.rollout) {
+                continue;
             }
+            // Of a target that has just been reached AWS may have anything that was wanted of it before.
+            let may_stand: Vec<&ScpSet> = match seen {
+                true => vec![self.set_of(&above, files)],
+                false => self.sets.values().map(Arc::as_ref).collect(),
+            };
+            let stands = |(name, document): (&str, &str)| {
+                let mut sets = may_stand.iter();
+                sets.all(|set| set.said(&above).get(name) == Some(&document))
+            };
+            let new = set.said(&above).into_iter().filter(|one| !stands(*one));
+            ahead.extend(new.map(|(name, _)| (above.clone(), name)));
         }
         ahead
     }
@@ -133,7 +153,7 @@ impl ScpCourse {
         targets: impl IntoIterator<Item = &'t ScpTarget>,
         files: &ScpSet,
         settings: ScpSettings,
-        sparing: impl Fn(&ScpSet) -> ScpSet,
+        mut sparing: impl FnMut(&ScpSet) -> ScpSet,
     ) -> (InForce, Vec<ScpTarget>) {
         let mut parts: Vec<Part<'_>> = Vec::new();
         let mut crowded = Vec::new();
@@ -268,22 +288,24 @@ mod tests {
         ScpPin {
             revision: set.revision(),
             rollout: Uuid::from_u128(rollout),
-            wave: None,
+            wave: Some(Wave::Canary),
             pinned_at: Timestamp::UNIX_EPOCH,
-            seen_at: None,
+            seen_at: Some(Timestamp::UNIX_EPOCH),
         }
     }
 
-    /// From `old` to `new`, which these targets have by now.
+    /// From `old` to `new`, which these targets have by now. AWS was not seen to have it on those that end in `?`.
     fn course(old: &ScpSet, new: &ScpSet, reached: &[&str]) -> ScpCourse {
-        let sets = [old, new].map(|set| (set.revision(), set.clone()));
-        let reached = reached.iter();
+        let sets = [old, new].map(|set| (set.revision(), Arc::new(set.clone())));
+        let reached = reached.iter().map(|word| {
+            let mut pin = pin(new, 1);
+            pin.seen_at = pin.seen_at.filter(|_| !word.ends_with('?'));
+            (word.trim_end_matches('?').parse().unwrap(), pin)
+        });
         ScpCourse {
             settled: Some(old.revision()),
             wanted: Some(new.revision()),
-            pins: reached
-                .map(|target| (target.parse().unwrap(), pin(new, 1)))
-                .collect(),
+            pins: reached.collect(),
             sets: sets.into(),
         }
     }
@@ -338,14 +360,24 @@ mod tests {
         );
         for (reached, expected) in [
             (&[][..], ["/=R1", "A=A1", "A/S=S1"].as_slice()),
+            (&["A/S?"], &["/=R1", "A=A1", "A/S=B2,R2,S2"]),
             (&["A/S"], &["/=R1", "A=A1", "A/S=B2,R2,S2"]),
             (
                 &["A/S", "A/P"],
                 &["/=R1", "A=A1", "A/P=B2,P2,R2", "A/S=B2,R2,S2"],
             ),
+            // What is to go from `A` below may be gone before AWS has what comes there instead.
+            (
+                &["A/S", "A/P", "A?"],
+                &["/=R1", "A=A1,B2,R2", "A/P=B2,P2,R2", "A/S=B2,R2,S2"],
+            ),
             (
                 &["A/S", "A/P", "A"],
                 &["/=R1", "A=A1,B2,R2", "A/P=P2,R2", "A/S=R2,S2"],
+            ),
+            (
+                &["A/S", "A/P", "A", "/?"],
+                &["/=R2", "A=A1,B2,R2", "A/P=P2,R2", "A/S=R2,S2"],
             ),
             (
                 &["A/S", "A/P", "A", "/"],
@@ -412,7 +444,9 @@ mod tests {
         let between = set("A=a", &[("a", "s3:A2")]);
         let new = set("A=a", &[("a", "s3:A3")]);
         let mut course = course(&old, &new, &[]);
-        course.sets.insert(between.revision(), between.clone());
+        course
+            .sets
+            .insert(between.revision(), Arc::new(between.clone()));
         let a: ScpTarget = "A".parse().unwrap();
         course.pins.insert(a.clone(), pin(&between, 1));
         let settings = ScpSettings::default();
@@ -422,6 +456,60 @@ mod tests {
         course.pins.insert(a.clone(), pin(&new, 2));
         assert_eq!(denied(&course, &new, settings), ["A=A3"]);
         assert!(course.changes(&a, second, &new), "it has brought a change");
+    }
+
+    #[test]
+    fn a_new_unit_has_its_own_at_once_and_is_reached_for_what_is_above() {
+        let old = set("A=a", &[("a", "s3:A1")]);
+        let new = set("A=a A/S=s", &[("a", "s3:A2"), ("s", "s3:S2")]);
+        let mut course = course(&old, &new, &[]);
+        let unit: ScpTarget = "A/S".parse().unwrap();
+        let rollout = Uuid::from_u128(1);
+        let settings = ScpSettings::default();
+        assert!(course.changes(&unit, rollout, &new));
+        let mut brought = pin(&new, 1);
+        brought.wave = None;
+        course.pins.insert(unit.clone(), brought);
+        assert_eq!(denied(&course, &new, settings), ["A=A1", "A/S=S2"]);
+        assert!(course.changes(&unit, rollout, &new), "by what is above");
+        course.pins.insert(unit.clone(), pin(&new, 1));
+        assert_eq!(denied(&course, &new, settings), ["A=A1", "A/S=A2,S2"]);
+        // Where nothing is to come from above, there is nothing to reach.
+        let alone = set("A=a A/S=s", &[("a", "s3:A1"), ("s", "s3:S2")]);
+        let mut course = super::tests::course(&old, &alone, &[]);
+        let mut brought = pin(&alone, 1);
+        brought.wave = None;
+        course.pins.insert(unit.clone(), brought);
+        assert!(!course.changes(&unit, rollout, &alone));
+    }
+
+    #[test]
+    fn what_comes_back_above_stands_below_until_it_was_seen_there() {
+        let old = set("A=a", &[("a", "s3:A1")]);
+        let between = set("A=a", &[("a", "s3:A2")]);
+        // The files of before: `A` has those of between, or has them no more.
+        let mut course = course(&old, &old, &[]);
+        let between_one = Arc::new(between.clone());
+        course.sets.insert(between.revision(), between_one);
+        let below: ScpTarget = "A/S".parse().unwrap();
+        course.pins.insert(below, pin(&old, 2));
+        let above: ScpTarget = "A".parse().unwrap();
+        let settings = ScpSettings::default();
+        for (rollout, seen, expected) in [
+            (1, true, ["A=A2", "A/S=A1"].as_slice()),
+            (2, false, &["A=A1", "A/S=A1"]),
+            (2, true, &["A=A1"]),
+        ] {
+            let set = if rollout == 1 { &between } else { &old };
+            let mut there = pin(set, rollout);
+            there.seen_at = there.seen_at.filter(|_| seen);
+            course.pins.insert(above.clone(), there);
+            assert_eq!(
+                denied(&course, &old, settings),
+                expected,
+                "{rollout} {seen}"
+            );
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use landfall_model::consent::{Consent, ConsentState, Decision};
 use landfall_model::ids::OuPath;
 use landfall_model::request::FieldError;
-use landfall_model::scp::{Exempted, Exemption as Stored, ExemptionForm};
+use landfall_model::scp::{Exempted, Exemption as Stored, ExemptionForm, InForce, ScpSet};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -212,8 +212,10 @@ async fn propose(
 ) -> Result<(StatusCode, Reply<Exemption>), Problem> {
     authorize(&principal, Action::ProposeWaiver)?;
     let now = api.now();
+    let in_force = api.in_force(&api.store.scp_course().await?, ScpSet::clone);
+    let scps = saying(&form.policy, &api.scps.0, &in_force);
     let proposal = form
-        .check(&api.landing_zone, &api.scps.0, now)
+        .check(&api.landing_zone, scps, now)
         .map_err(Problem::invalid)?;
     let exemption = Stored {
         id: Uuid::now_v7(),
@@ -379,11 +381,10 @@ impl Api {
                 None => return wrong("/account_id", format!("there is no account {number}")),
             },
         };
-        let reached = self
-            .scps
-            .0
-            .reach(&exemption.policy, &exemption.exempted, unit.as_ref());
-        if let Err(rule) = reached {
+        let course = self.store.scp_course().await?;
+        let in_force = self.in_force(&course, ScpSet::clone);
+        let scps = saying(&exemption.policy, &self.scps.0, &in_force);
+        if let Err(rule) = scps.reach(&exemption.policy, &exemption.exempted, unit.as_ref()) {
             return wrong("/policy", rule);
         }
         let at_work = self.store.exemptions_at_work(now).await?;
@@ -394,9 +395,26 @@ impl Api {
             .map(|one| (&one.exemption, one.unit.as_ref()))
             .chain([(exemption, unit.as_ref())])
             .collect();
-        match self.scps.0.sparing(with).packed(self.landing_zone.scps) {
-            Ok(_) => Ok(()),
+        // It has to fit now, and when a rollout is done that is under way.
+        let sparing = |set: &ScpSet| set.sparing(with.iter().copied());
+        let (now, then) = (
+            self.in_force(&course, sparing),
+            sparing(&self.scps.0).into(),
+        );
+        let fits = |policies: InForce| policies.packed(self.landing_zone.scps).map(|_| ());
+        match fits(now).and_then(|()| fits(then)) {
+            Ok(()) => Ok(()),
             Err(error) => wrong("/principals", error.to_string()),
         }
     }
+}
+
+/// What is asked what a policy is and where it stands: the files, or what a rollout has not replaced yet, where that alone has it.
+fn saying<'a>(policy: &str, files: &'a ScpSet, in_force: &'a InForce) -> &'a ScpSet {
+    let has = |set: &&ScpSet| {
+        let mut attachments = set.attachments.values().flatten();
+        attachments.any(|name| name == policy)
+    };
+    let mut sets = std::iter::once(files).chain(in_force.sets());
+    sets.find(has).unwrap_or(files)
 }

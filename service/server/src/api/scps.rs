@@ -11,7 +11,7 @@ use landfall_controls::organizations_policies;
 use landfall_controls::policy_validation::open;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
 use landfall_model::request::FieldError;
-use landfall_model::scp::ScpTarget;
+use landfall_model::scp::{InForce, ScpCourse, ScpSet, ScpTarget};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -126,7 +126,7 @@ async fn list(State(api): State<Api>, principal: Principal) -> Result<Reply<Page
 ///
 /// Nothing is changed, and AWS is not asked but for log files and, with `validate`, for what it finds itself. The answer says whether anything bars attaching them: a file that is wrong, a
 /// lock-out of Landfall, a target without room, a decision that is not as its table says. With `records` it says which of these
-/// calls would have been denied that were allowed under what this server works with; where no files are given, that were allowed
+/// calls would have been denied that were allowed under what stands now, rollouts and all; where no files are given, that were allowed
 /// under AWS's own policy alone. With `days` the server reads recorded calls itself from the log bucket, newest days first, for at
 /// most five minutes; what it did not read stands in the report. With `Accept: text/html` the answer is a page for people.
 #[utoipa::path(
@@ -153,7 +153,7 @@ async fn check(
     if form.days.is_some() {
         authorize(&principal, Action::ReadLogs)?;
     }
-    let (set, own) = api.scps.as_ref();
+    let (_, own) = api.scps.as_ref();
     let placed = api.placed().await?;
     let wanted = api.wanted(&form, &placed)?;
     let mut known = Known {
@@ -164,7 +164,7 @@ async fn check(
     let files = if form.files.is_empty() {
         own.clone()
     } else {
-        known.in_force = Some((set.clone(), "the policies of this server".to_owned()));
+        known.in_force = Some(api.named_in_force().await?);
         ScpFiles::named(form.files).map_err(|(name, error)| {
             let name = name.replace('~', "~0").replace('/', "~1");
             Problem::invalid(vec![FieldError {
@@ -208,6 +208,31 @@ async fn check(
 }
 
 impl Api {
+    /// The policies as they are to stand now, sparing whom `sparing` spares.
+    pub(super) fn in_force(
+        &self,
+        course: &ScpCourse,
+        sparing: impl FnMut(&ScpSet) -> ScpSet,
+    ) -> InForce {
+        let zone = &self.landing_zone;
+        let targets = zone.scp_targets();
+        let (in_force, _) = course.in_force(&targets, &self.scps.0, zone.scps, sparing);
+        in_force
+    }
+
+    /// The policies as they are to stand now, exemptions aside, and how people call that.
+    async fn named_in_force(&self) -> Result<(InForce, String), StoreError> {
+        let course = self.store.scp_course().await?;
+        let settled = course.settled.is_none() || course.settled == course.wanted;
+        let name = match settled && course.pins.is_empty() {
+            true => "the policies of this server",
+            false => {
+                "the policies as they stand now, which this server's files are still to replace"
+            }
+        };
+        Ok((self.in_force(&course, ScpSet::clone), name.to_owned()))
+    }
+
     /// What AWS finds in policies, as far as it says.
     async fn aws_findings(&self, files: &ScpFiles) -> AwsFindings {
         let Some(LogReader { cloud, .. }) = &self.log_reader else {

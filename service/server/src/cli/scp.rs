@@ -209,7 +209,10 @@ fn known(arguments: &CheckArguments, zone: &LandingZone) -> anyhow::Result<Known
         Some(directory) => {
             let set = proposed(directory)?.parse(zone);
             let set = set.context("what is in force cannot be read")?;
-            Some((set, format!("the policies of {}", directory.display())))
+            Some((
+                set.into(),
+                format!("the policies of {}", directory.display()),
+            ))
         }
         None => None,
     };

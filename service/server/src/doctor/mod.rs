@@ -104,7 +104,7 @@ pub async fn examine(
         let Remembered {
             exemptions, scps, ..
         } = remembered;
-        let scps = policies::in_force(scps, &catalogue.scps, zone, exemptions, now);
+        let (scps, _) = policies::in_force(scps, &catalogue.scps, zone, exemptions, now);
         let planned = plans::plan(cloud, zone, catalogue, scps, &aws, members).await;
         findings.extend(planned);
     }

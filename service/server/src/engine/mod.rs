@@ -40,7 +40,8 @@ mod repair;
 mod rollout;
 mod touched;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -118,6 +119,8 @@ pub struct Engine {
     /// This replica.
     pub replica: Uuid,
     found: Arc<OnceCell<Found>>,
+    /// What the policies of the last pass could not do.
+    shortcomings: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// Why a pass could not be brought to its end.
@@ -181,6 +184,7 @@ impl Engine {
             settings,
             replica,
             found: Arc::default(),
+            shortcomings: Arc::default(),
         }
     }
 

@@ -2,7 +2,8 @@
 //! spare, by the exemptions in force. The pass is due again when the first exemption ends. What has become of both in AWS is
 //! told when it was seen.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
 
 use jiff::Timestamp;
 use landfall_controls::registry;
@@ -44,12 +45,13 @@ fn is_in_force(one: &AtWork, now: Timestamp) -> bool {
 }
 
 /// The policies with all exemptions in force that fit; `None` where none is in force. Each was measured when it was asked for and
-/// approved; one that does not fit since then keeps no other from its effect.
-pub fn sparing(
+/// approved; one that does not fit since then keeps no other from its effect, and adds a sentence to `shortcomings`.
+fn sparing(
     scps: &ScpSet,
     settings: ScpSettings,
     at_work: &[AtWork],
     now: Timestamp,
+    shortcomings: &mut BTreeSet<String>,
 ) -> Option<ScpSet> {
     let sparing = |some: &[&AtWork]| {
         let some = some.iter();
@@ -67,31 +69,36 @@ pub fn sparing(
     for one in in_force {
         fitting.push(one);
         if let Err(error) = sparing(&fitting).packed(settings) {
-            warn!(exemption = %one.exemption.id, %error, "an exemption from {} has no effect", one.exemption.policy);
+            shortcomings.insert(format!(
+                "exemption {} from {} has no effect: {error}",
+                one.exemption.id, one.exemption.policy
+            ));
             fitting.pop();
         }
     }
     Some(sparing(&fitting))
 }
 
-/// The policies as they are to stand now: what the course of rollouts says of each target, sparing whoever is exempted.
+/// The policies as they are to stand now: what the course of rollouts says of each target, sparing whoever is exempted. With
+/// sentences about what they cannot do.
 pub fn in_force(
     course: &ScpCourse,
     files: &ScpSet,
     zone: &LandingZone,
     at_work: &[AtWork],
     now: Timestamp,
-) -> InForce {
+) -> (InForce, BTreeSet<String>) {
     let targets = zone.scp_targets();
+    let mut shortcomings = BTreeSet::new();
     let (in_force, crowded) = course.in_force(&targets, files, zone.scps, |set| {
-        sparing(set, zone.scps, at_work, now).unwrap_or_else(|| set.clone())
+        sparing(set, zone.scps, at_work, now, &mut shortcomings).unwrap_or_else(|| set.clone())
     });
-    for target in crowded {
-        warn!(
+    shortcomings.extend(crowded.into_iter().map(|target| {
+        format!(
             "{target} has no room to try what is to come from above: it gets that when those above do"
-        );
-    }
-    in_force
+        )
+    }));
+    (in_force, shortcomings)
 }
 
 impl Engine {
@@ -101,13 +108,26 @@ impl Engine {
         let exemptions = self.store.exemptions_at_work(as_of).await?;
         let course = self.store.scp_course().await?;
         let zone = &self.landing_zone;
-        let in_force = in_force(&course, &self.scps, zone, &exemptions, as_of);
+        let (in_force, shortcomings) = in_force(&course, &self.scps, zone, &exemptions, as_of);
+        self.warn_of(shortcomings);
         Ok(Policies {
             as_of,
             exemptions,
             unseen: course.pins.values().any(|pin| pin.seen_at.is_none()),
             in_force: Arc::new(in_force),
         })
+    }
+
+    /// Writes what the policies cannot do to the log, unless the pass before did.
+    fn warn_of(&self, shortcomings: BTreeSet<String>) {
+        let mut known = self
+            .shortcomings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for new in shortcomings.difference(&known) {
+            warn!("{new}");
+        }
+        *known = shortcomings;
     }
 
     /// Ends the exemptions of accounts that are being closed.

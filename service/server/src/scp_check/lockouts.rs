@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_controls::registry;
 use landfall_model::ids::{AccountId, OuPath};
 use landfall_model::landing_zone::LandingZone;
-use landfall_policy::Cause;
 use landfall_policy::lockout::{ANY_ACCOUNT, Check, Keeper, Lockout, Unit, check};
+use landfall_policy::{Cause, Policy};
 
 use super::policies::{Policies, units};
 use super::report::LockedOut;
@@ -37,7 +37,7 @@ pub(super) fn lockouts(
     let texts: Vec<String> = before
         .documents()
         .chain(after.documents())
-        .map(|(_, policy)| policy.to_minified())
+        .map(Policy::to_minified)
         .collect();
     let standing = |unit: Option<&OuPath>| {
         let here = accounts.iter().filter(|(_, path)| path.as_ref() == unit);

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_model::ids::{AccountId, OuPath};
 use landfall_model::landing_zone::{LandingZone, SettingsError};
-use landfall_model::scp::ScpSet;
+use landfall_model::scp::{InForce, ScpSet};
 use landfall_policy::replay::{GROUPS, Organization, Replay};
 
 pub mod aws_findings;
@@ -52,7 +52,7 @@ pub struct Known {
     /// The names of policies that are not Landfall's, by the OU's path or `the root`. Where nobody knows, AWS's own alone.
     pub others: BTreeMap<String, Vec<String>>,
     /// What is in force, and how people call that; `None`: AWS's own policy alone.
-    pub in_force: Option<(ScpSet, String)>,
+    pub in_force: Option<(InForce, String)>,
     /// What AWS itself finds in the files, where somebody asked.
     pub aws_findings: Option<AwsFindings>,
 }
@@ -94,10 +94,10 @@ impl<'a> Check<'a> {
     /// Reads the policies, and judges nothing yet.
     pub fn new(files: &'a ScpFiles, zone: &'a LandingZone, known: &'a Known) -> Self {
         let before = match &known.in_force {
-            Some((set, _)) => Policies::of(set),
+            Some((in_force, _)) => Policies::of(in_force.sets()),
             None => Policies::none(),
         };
-        let after = files.parse(zone).map(|set| Policies::of(&set));
+        let after = files.parse(zone).map(|set| Policies::of([&set]));
         let organization = after.as_ref().map_or_else(
             |_| Organization::default(),
             |after| {
@@ -151,11 +151,7 @@ impl<'a> Check<'a> {
         };
         match &self.after {
             Ok(after) => {
-                let attached: BTreeSet<&str> = policies::units(self.zone)
-                    .flat_map(|(unit, _)| after.on(&policies::target(unit)))
-                    .map(String::as_str)
-                    .collect();
-                findings.extend(lint::unattached(self.files, &attached));
+                findings.extend(lint::unattached(self.files, &after.attached()));
                 report.sizes = sizes::sizes(after, self.zone, &self.known.others, limits);
                 report.lockouts = lockouts::lockouts(
                     &self.before,
@@ -207,7 +203,7 @@ impl<'a> Check<'a> {
     fn subject(&self) -> Subject {
         let statements = |policies: &Policies| {
             let each = policies.documents();
-            each.map(|(_, policy)| policy.statements().len()).sum()
+            each.map(|policy| policy.statements().len()).sum()
         };
         Subject {
             policies: self.files.documents.len(),
@@ -265,7 +261,7 @@ fn bars(report: &ScpReport) -> Vec<String> {
 ///
 /// The worst that bars them, and how many more there are.
 pub fn gate(files: &ScpFiles, set: &ScpSet, zone: &LandingZone) -> Result<(), SettingsError> {
-    let after = Policies::of(set);
+    let after = Policies::of([set]);
     let known = Known::default();
     let full = sizes::sizes(&after, zone, &known.others, zone.scps.limits());
     let full = full

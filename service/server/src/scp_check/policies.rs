@@ -1,6 +1,6 @@
 //! What stands where: the policies of each level from the root down to an account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use landfall_model::ids::OuPath;
@@ -20,54 +20,70 @@ pub(super) const ROOT: &str = "the root";
 #[derive(Debug)]
 pub(super) struct Policies {
     full: Arc<Attached>,
-    documents: BTreeMap<String, Arc<Attached>>,
-    attachments: BTreeMap<ScpTarget, Vec<String>>,
+    documents: Vec<Arc<Attached>>,
+    attachments: BTreeMap<ScpTarget, Vec<Arc<Attached>>>,
 }
 
 impl Policies {
-    /// Those of a set, beside AWS's own.
-    pub(super) fn of(set: &ScpSet) -> Self {
-        let full = Policy::parse(ALLOW_ALL).expect("AWS's own policy is one");
-        let documents = set.documents.iter().filter_map(|(name, text)| {
-            // The set was parsed as a whole before: each of its documents is a policy.
-            let policy = Policy::parse(text).ok()?;
-            Some((name.clone(), Arc::new(Attached::new(name, policy))))
-        });
-        Policies {
-            full: Arc::new(Attached::new(FULL_AWS_ACCESS, full)),
-            documents: documents.collect(),
-            attachments: set.attachments.clone(),
+    /// Those of sets that have targets of their own each, beside AWS's own.
+    pub(super) fn of<'a>(sets: impl IntoIterator<Item = &'a ScpSet>) -> Self {
+        let mut policies = Policies::none();
+        for set in sets {
+            let documents = set.documents.iter().filter_map(|(name, text)| {
+                // The set was parsed as a whole before: each of its documents is a policy.
+                let policy = Policy::parse(text).ok()?;
+                Some((name.as_str(), Arc::new(Attached::new(name, policy))))
+            });
+            let documents: BTreeMap<&str, Arc<Attached>> = documents.collect();
+            for (target, names) in &set.attachments {
+                let attached = names.iter();
+                let attached = attached.filter_map(|name| documents.get(name.as_str()).cloned());
+                let there = policies.attachments.entry(target.clone()).or_default();
+                there.extend(attached);
+            }
+            policies.documents.extend(documents.into_values());
         }
+        policies
     }
 
     /// Nothing but AWS's own.
     pub(super) fn none() -> Self {
-        Policies::of(&ScpSet::default())
+        let full = Policy::parse(ALLOW_ALL).expect("AWS's own policy is one");
+        Policies {
+            full: Arc::new(Attached::new(FULL_AWS_ACCESS, full)),
+            documents: Vec::new(),
+            attachments: BTreeMap::new(),
+        }
     }
 
-    pub(super) fn documents(&self) -> impl Iterator<Item = (&str, &Policy)> {
-        self.documents
-            .iter()
-            .map(|(name, attached)| (name.as_str(), &attached.policy))
+    pub(super) fn documents(&self) -> impl Iterator<Item = &Policy> {
+        self.documents.iter().map(|attached| &attached.policy)
     }
 
-    /// The names of those that stand on a target itself.
-    pub(super) fn on(&self, target: &ScpTarget) -> &[String] {
+    /// The names of all that stand anywhere.
+    pub(super) fn attached(&self) -> BTreeSet<&str> {
+        let everywhere = self.attachments.values().flatten();
+        everywhere.map(|attached| attached.name.as_str()).collect()
+    }
+
+    /// Those that stand on a target itself.
+    fn on(&self, target: &ScpTarget) -> &[Arc<Attached>] {
         self.attachments.get(target).map_or(&[], Vec::as_slice)
+    }
+
+    /// Their names.
+    pub(super) fn names_on(&self, target: &ScpTarget) -> Vec<String> {
+        let names = self.on(target).iter();
+        names.map(|attached| attached.name.clone()).collect()
     }
 
     /// The same with what they say.
     pub(super) fn sources(&self, target: &ScpTarget) -> Vec<Source> {
-        let names = self.on(target).iter();
-        names
-            .filter_map(|name| {
-                let policy = self.documents.get(name)?.policy.clone();
-                Some(Source {
-                    name: name.clone(),
-                    policy,
-                })
-            })
-            .collect()
+        let source = |attached: &Arc<Attached>| Source {
+            name: attached.name.clone(),
+            policy: attached.policy.clone(),
+        };
+        self.on(target).iter().map(source).collect()
     }
 
     /// What binds an account of a unit (`None`: right below the root), from the root to the account itself, which has AWS's own
@@ -78,8 +94,7 @@ impl Policies {
         let mut levels: Levels = std::iter::once(ScpTarget::Root)
             .chain(targets)
             .map(|target| {
-                let names = self.on(&target).iter();
-                let ours = names.filter_map(|name| self.documents.get(name).cloned());
+                let ours = self.on(&target).iter().cloned();
                 std::iter::once(Arc::clone(&self.full))
                     .chain(ours)
                     .collect()

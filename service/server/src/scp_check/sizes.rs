@@ -66,7 +66,7 @@ fn size(
     });
     TargetSize {
         target: name,
-        policies: policies.on(target).to_vec(),
+        policies: policies.names_on(target),
         characters,
         packed_policies: packed.as_ref().ok().map(|packed| packed.policies.len()),
         packed_characters: packed.as_ref().ok().map(|packed| packed.characters()),

@@ -329,7 +329,7 @@ fn recorded_calls_are_told_by_principal_action_and_statement() {
 
     // What was in force before counts for nothing new.
     let known = Known {
-        in_force: Some((files.parse(&zone).unwrap(), "the same".to_owned())),
+        in_force: Some((files.parse(&zone).unwrap().into(), "the same".to_owned())),
         ..known
     };
     let check = Check::new(&files, &zone, &known);

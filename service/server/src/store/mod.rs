@@ -70,6 +70,10 @@ mod wishes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use landfall_model::baseline::Baseline;
+use landfall_model::ids::Revision;
+use landfall_model::rollout::Pin;
+use landfall_model::scp::ScpSet;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
@@ -114,7 +118,8 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     db: Db,
     signals: Signals,
-    revisions: Revisions,
+    baselines: Revisions<Pin, Baseline>,
+    scps: Revisions<Revision, Arc<ScpSet>>,
     listener: Option<AbortHandle>,
     /// Whether the last sign of life could not be written.
     mute: AtomicBool,
@@ -161,7 +166,8 @@ impl Store {
         Ok(Store(Arc::new(Inner {
             db,
             signals,
-            revisions: Revisions::default(),
+            baselines: Revisions::default(),
+            scps: Revisions::default(),
             listener,
             mute: AtomicBool::new(false),
         })))

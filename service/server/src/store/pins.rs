@@ -19,18 +19,23 @@ use super::sql::{BadColumn, Builder, Query, Row, Stored, Value, query};
 use super::{Store, Tell, chunks};
 
 /// What revisions say, each read once: it never changes, no revision is ever removed, and few are in use at a time.
-#[derive(Default)]
-pub(super) struct Revisions(Mutex<BTreeMap<Pin, Baseline>>);
+pub(super) struct Revisions<K, V>(Mutex<BTreeMap<K, V>>);
 
-impl Revisions {
-    fn get(&self, pin: &Pin) -> Option<Baseline> {
+impl<K, V> Default for Revisions<K, V> {
+    fn default() -> Self {
+        Revisions(Mutex::default())
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Revisions<K, V> {
+    pub(super) fn get(&self, key: &K) -> Option<V> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(pin).cloned()
+        known.get(key).cloned()
     }
 
-    fn add(&self, baseline: &Baseline) {
+    pub(super) fn add(&self, key: &K, said: &V) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(Pin::to(baseline), baseline.clone());
+        known.insert(key.clone(), said.clone());
     }
 }
 
@@ -120,7 +125,7 @@ impl Store {
 
     /// What a revision says; `None` where it was never seen.
     pub async fn baseline_revision(&self, pin: &Pin) -> Result<Option<Baseline>, StoreError> {
-        let revisions = &self.0.revisions;
+        let revisions = &self.0.baselines;
         if let Some(known) = revisions.get(pin) {
             return Ok(Some(known));
         }
@@ -130,7 +135,7 @@ impl Store {
         let one = one.bind(pin.baseline.as_str()).bind(pin.revision.as_str());
         let stored = self.db().one::<StoredRevision>(one).await?;
         Ok(stored.map(|StoredRevision(baseline)| {
-            revisions.add(&baseline);
+            revisions.add(pin, &baseline);
             baseline
         }))
     }

@@ -20,7 +20,7 @@ use super::error::StoreError;
 use super::events::{self, LANDFALL, NewEvent};
 use super::lease::{self, Lease, LeaseState};
 use super::pins::{self, pin_in};
-use super::rollouts::{Rollout, change, is_still};
+use super::rollouts::{Rollout, change, done_before, is_still};
 use super::sql::{BadColumn, Builder, Query, Row, Stored, query};
 use super::{Store, Tell, scp_pins};
 
@@ -240,7 +240,9 @@ impl Store {
             // Begun again, it begins with the first wave.
             let forget = query("delete from rollout_account where rollout_id = $1");
             tx.execute(forget.bind(rollout.id)).await?;
-            scp_pins::forget(&mut tx).await?;
+            let settled = tx.one::<Rollout>(done_before(rollout.id)).await?;
+            let settled = settled.as_ref().unwrap_or(rollout);
+            scp_pins::take_back(&mut tx, rollout, &settled.wanted, now).await?;
             let state = RolloutState::RolledBack;
             change(&mut tx, rollout, state, LANDFALL, reason, now).await?;
             self.commit(tx, &told).await?;

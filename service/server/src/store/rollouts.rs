@@ -109,11 +109,13 @@ impl Store {
             changed_by: LANDFALL.to_owned(),
             reason: reason.to_owned(),
         };
-        if let Some(latest) = latest.filter(|latest| latest.state.is_superseded_by_a_later_one()) {
+        if let Some(latest) = &latest
+            && latest.state.is_superseded_by_a_later_one()
+        {
             let reason = format!("rollout {} began before it was done", new.id);
             change(
                 &mut tx,
-                &latest,
+                latest,
                 RolloutState::Superseded,
                 LANDFALL,
                 &reason,
@@ -132,6 +134,12 @@ impl Store {
         .bind(LANDFALL)
         .bind(reason);
         tx.execute(insert).await?;
+        if let Some(latest) = &latest {
+            let settled = tx.one::<Rollout>(done_before(new.id)).await?;
+            let settled = settled.as_ref().unwrap_or(latest);
+            let before = [&latest.wanted, &settled.wanted];
+            scp_pins::pin_new_units(&mut tx, &new, &before, now).await?;
+        }
         events::append(&mut tx, &[event(&new)], now).await?;
         lease::wake_in(&mut tx, TargetId::Organization, now, 0).await?;
         self.commit(tx, &[Tell::Due, Tell::Events(TargetId::Organization)])
@@ -153,6 +161,16 @@ impl Store {
                 .map_or_else(|| latest.wanted.clone(), |done| done.wanted)
         };
         Ok(Some(Course { latest, settled }))
+    }
+
+    /// What was wanted after what is settled, whatever became of it.
+    pub(super) async fn wanted_since_settled(&self) -> Result<Vec<Wanted>, StoreError> {
+        let mut since = Builder::new(SELECT);
+        since.push(
+            " where not exists (select 1 from rollout done where done.state = 'done' and done.id >= rollout.id)",
+        );
+        let since: Vec<Rollout> = self.db().all(since.query()).await?;
+        Ok(since.into_iter().map(|rollout| rollout.wanted).collect())
     }
 
     pub async fn rollout(&self, id: Uuid) -> Result<Option<Rollout>, StoreError> {
@@ -248,7 +266,7 @@ fn one(id: Uuid) -> Query {
 }
 
 /// The last one before `id` that was done.
-fn done_before(id: Uuid) -> Query {
+pub(super) fn done_before(id: Uuid) -> Query {
     let mut done = Builder::new(SELECT);
     done.push(" where state = 'done' and id < ")
         .value(id)

@@ -1,7 +1,8 @@
 //! Which set of service control policies each root or OU is to have while a rollout brings another, and what each set says.
 //! A target without a row has what is settled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
@@ -9,8 +10,8 @@ use tracing::warn;
 use uuid::Uuid;
 
 use landfall_model::event::EventKind;
-use landfall_model::ids::{Revision, TargetId};
-use landfall_model::rollout::Wave;
+use landfall_model::ids::{OuPath, Revision, TargetId};
+use landfall_model::rollout::{Wanted, Wave};
 use landfall_model::scp::{ScpCourse, ScpPin, ScpSet, ScpTarget};
 
 use super::db::Tx;
@@ -19,7 +20,7 @@ use super::events::{self, NewEvent};
 use super::lease::{self, Lease, LeaseState};
 use super::rollout_accounts::{RolloutAccount, remember};
 use super::rollouts::{Rollout, is_still};
-use super::sql::{BadColumn, Builder, Row, Stored, Value, query};
+use super::sql::{BadColumn, Builder, Query, Row, Stored, Value, query};
 use super::{Store, Tell};
 
 /// What a target is pinned to.
@@ -95,22 +96,45 @@ impl Store {
             pins: pins.into_iter().map(|one| (one.0, one.1)).collect(),
             ..ScpCourse::default()
         };
-        let pinned = scps.pins.values().map(|pin| &pin.revision);
-        let revisions: BTreeSet<&Revision> =
-            pinned.chain(&scps.settled).chain(&scps.wanted).collect();
+        let mut revisions: BTreeSet<Revision> =
+            scps.pins.values().map(|pin| pin.revision.clone()).collect();
+        revisions.extend(scps.settled.iter().chain(&scps.wanted).cloned());
+        if !scps.pins.is_empty() {
+            let since = self.wanted_since_settled().await?.into_iter();
+            revisions.extend(since.filter_map(|wanted| wanted.scps));
+        }
+        scps.sets = self.scp_sets(revisions).await?;
+        Ok(scps)
+    }
+
+    /// What revisions say, as far as they are known and still are policies.
+    async fn scp_sets(
+        &self,
+        mut revisions: BTreeSet<Revision>,
+    ) -> Result<BTreeMap<Revision, Arc<ScpSet>>, StoreError> {
+        let mut sets = BTreeMap::new();
+        revisions.retain(|revision| match self.0.scps.get(revision) {
+            Some(set) => {
+                sets.insert(revision.clone(), set);
+                false
+            }
+            None => true,
+        });
         if revisions.is_empty() {
-            return Ok(scps);
+            return Ok(sets);
         }
         let mut stored =
             Builder::new("select revision, content from scp_revision where revision in (");
         stored
-            .list(revisions.into_iter().map(|one| one.as_str().into()))
+            .list(revisions.iter().map(|one| one.as_str().into()))
             .push(")");
         let stored: Vec<StoredSet> = self.db().all(stored.query()).await?;
         for StoredSet(revision, content) in stored {
             match ScpSet::stored(content) {
                 Ok(set) => {
-                    scps.sets.insert(revision, set);
+                    let set = Arc::new(set);
+                    self.0.scps.add(&revision, &set);
+                    sets.insert(revision, set);
                 }
                 Err(error) => warn!(
                     %revision,
@@ -118,7 +142,7 @@ impl Store {
                 ),
             }
         }
-        Ok(scps)
+        Ok(sets)
     }
 
     /// Lets targets have the policies that a rollout wants, if it still runs. `accounts` are those that stand right there: they
@@ -142,18 +166,8 @@ impl Store {
             return Ok(LeaseState::Held);
         }
         for target in targets {
-            let pin = query(
-                "insert into scp_pin (scp_target, revision, rollout_id, wave, pinned_at, seen_at)
-                 values ($1, $2, $3, $4, $5, null)
-                 on conflict (scp_target) do update set revision = excluded.revision, rollout_id = excluded.rollout_id,
-                    wave = excluded.wave, pinned_at = excluded.pinned_at, seen_at = null",
-            )
-            .bind(target.word())
-            .bind(revision.as_str())
-            .bind(rollout.id)
-            .bind(wave.map(Wave::name))
-            .bind(now);
-            tx.execute(pin).await?;
+            tx.execute(pin(target, revision, rollout.id, wave, now))
+                .await?;
         }
         if let Some(wave) = wave {
             for account in accounts {
@@ -237,8 +251,69 @@ async fn look_anew(tx: &mut Tx, account: TargetId, now: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// Everything is settled, or back where it was.
+fn pin(
+    target: &ScpTarget,
+    revision: &Revision,
+    rollout: Uuid,
+    wave: Option<Wave>,
+    now: Timestamp,
+) -> Query {
+    query(
+        "insert into scp_pin (scp_target, revision, rollout_id, wave, pinned_at, seen_at)
+         values ($1, $2, $3, $4, $5, null)
+         on conflict (scp_target) do update set revision = excluded.revision, rollout_id = excluded.rollout_id,
+            wave = excluded.wave, pinned_at = excluded.pinned_at, seen_at = null",
+    )
+    .bind(target.word())
+    .bind(revision.as_str())
+    .bind(rollout)
+    .bind(wave.map(Wave::name))
+    .bind(now)
+}
+
+/// Lets OUs that were in none of the landing zones `before` have what a rollout wants for themselves, before it reaches anybody:
+/// nothing that runs there is used to anything else, and without policies they would be a hole.
+pub(super) async fn pin_new_units(
+    tx: &mut Tx,
+    rollout: &Rollout,
+    before: &[&Wanted],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(revision) = &rollout.wanted.scps else {
+        return Ok(());
+    };
+    for unit in rollout.wanted.new_units(before) {
+        let target = ScpTarget::Unit(unit.clone());
+        tx.execute(pin(&target, revision, rollout.id, None, now))
+            .await?;
+    }
+    Ok(())
+}
+
+/// Everything is settled.
 pub(super) async fn forget(tx: &mut Tx) -> Result<(), StoreError> {
     tx.execute(query("delete from scp_pin")).await?;
+    Ok(())
+}
+
+/// Everything is back where it was, before a rollout. OUs that were not there keep what they have, without what was to come from
+/// above.
+pub(super) async fn take_back(
+    tx: &mut Tx,
+    rollout: &Rollout,
+    settled: &Wanted,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let pins: Vec<TargetPin> = tx.all(query(SELECT)).await?;
+    forget(tx).await?;
+    let before = [settled];
+    pin_new_units(tx, rollout, &before, now).await?;
+    let new: BTreeSet<&OuPath> = rollout.wanted.new_units(&before).collect();
+    for TargetPin(target, had) in pins {
+        if matches!(&target, ScpTarget::Unit(unit) if new.contains(unit)) {
+            tx.execute(pin(&target, &had.revision, had.rollout, None, now))
+                .await?;
+        }
+    }
     Ok(())
 }
