@@ -185,6 +185,10 @@ fn impact(impact: &Impact) -> io::Result<()> {
             some(&events, 5)
         ))?;
     }
+    out::line("")?;
+    for untold in Impact::UNTOLD {
+        out::line(format_args!("  {}", untold.dimmed()))?;
+    }
     for problem in impact.unread.iter().take(SHOWN) {
         out::line(format_args!("  {} {problem}", "!".yellow()))?;
     }

@@ -244,6 +244,11 @@ fn impact(html: &mut String, impact: &Impact) {
             ),
         );
     }
+    html.push_str("<h3>What recorded calls cannot tell</h3><ul>");
+    for untold in Impact::UNTOLD {
+        add(html, format_args!("<li>{}", code(untold)));
+    }
+    html.push_str("</ul>");
     if !impact.unknown_events.is_empty() {
         add(
             html,

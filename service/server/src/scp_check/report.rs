@@ -350,6 +350,16 @@ impl ScpReport {
 }
 
 impl Impact {
+    /// What recorded calls cannot tell, whatever policies are checked with them (ADR replay-does-not-guess).
+    pub const UNTOLD: [&str; 3] = [
+        "Each call is judged by its own actions. What it needs besides is in no record: `iam:PassRole` for a role that it hands on, \
+         `ec2:CreateTags` for tags given at creation, `kms:Decrypt` and `kms:GenerateDataKey` for a key behind a bucket, a volume or a queue. \
+         A policy that denies only these shows no impact here.",
+        "Calls that a trail does not record cannot be judged: reading and writing of objects, items and messages, and invoking of functions, \
+         unless the trail records data events.",
+        "What is done once a quarter is not in the records of a month.",
+    ];
+
     /// What became of the records, in sentences: the changes first, then what needs no look, then what was not judged.
     pub fn summary(&self) -> Vec<String> {
         let totals = &self.totals;
