@@ -19,7 +19,6 @@ const SAME: [(&str, &str); 12] = [
     ("INVALID_GLOBAL_CONDITION_KEY", "unknown-key"),
     ("INVALID_SERVICE_CONDITION_KEY", "unknown-key"),
     ("INVALID_SERVICE_IN_ACTION", "unknown-service"),
-    ("INVALID_SERVICE_IN_ACTION", "wildcard-in-service"),
     ("INVALID_VERSION", "version"),
     ("JSON_SYNTAX_ERROR", "not-json"),
     ("MISSING_STATEMENT", "invalid"),
@@ -27,6 +26,7 @@ const SAME: [(&str, &str); 12] = [
     ("REDUNDANT_ACTION", "redundant-action"),
     ("SCP_SYNTAX_ERROR_PRINCIPAL", "invalid"),
     ("TYPE_MISMATCH", "type-mismatch"),
+    ("WILDCARD_IN_SERVICE_NAME", "wildcard-in-service"),
 ];
 
 /// Adds what AWS found. Where both found it, the words are lint's, which say what to write, and the graver severity counts.

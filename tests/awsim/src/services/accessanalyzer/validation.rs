@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::call::{Answer, Call};
 use crate::paging::Paging;
 
-/// Where AWS documents a check; its name in lower case follows.
+/// Where AWS documents a check; its chapter and its name in lower case follow.
 const REFERENCE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html#access-analyzer-reference-policy-checks-";
 
 pub(super) fn validate(call: &Call<'_>) -> Answer {
@@ -47,7 +47,11 @@ impl<'a> Checks<'a> {
             Ok(policy) => checks.policy(&policy, is_scp),
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
-                let details = format!("Fix the JSON syntax error at line {line} column {column}.");
+                let lines = document.split_inclusive('\n').take(line.saturating_sub(1));
+                let index = lines.map(str::len).sum::<usize>() + column;
+                let details = format!(
+                    "Fix the JSON syntax error at index {index} line {line} column {column}."
+                );
                 checks.add("ERROR", "JSON_SYNTAX_ERROR", &details, &[], "");
             }
         }
@@ -68,8 +72,8 @@ impl<'a> Checks<'a> {
             }
             Some(statement) => self.statement(statement, &[Step::Member("Statement")], is_scp),
             None => {
-                let details = "Add a Statement element to the policy.".to_owned();
-                self.add("ERROR", "MISSING_STATEMENT", &details, &[], "");
+                let details = "Add a statement to the policy";
+                self.add("ERROR", "MISSING_STATEMENT", details, &[], "");
             }
         }
     }
@@ -77,14 +81,12 @@ impl<'a> Checks<'a> {
     fn statement(&mut self, statement: &Value, path: &[Step], is_scp: bool) {
         for element in ["Principal", "NotPrincipal"] {
             if is_scp && statement.get(element).is_some() {
-                let details = format!(
-                    "SCPs do not support specifying principals. Remove the {element} element."
-                );
+                let details = "SCPs do not support specifying principals. Remove the Principal or NotPrincipal element.";
                 let place = [path, &[Step::Member(element)]].concat();
                 self.add(
                     "ERROR",
                     "SCP_SYNTAX_ERROR_PRINCIPAL",
-                    &details,
+                    details,
                     &place,
                     element,
                 );
@@ -169,11 +171,16 @@ impl<'a> Checks<'a> {
             "" => self.document.len(),
             _ => start + quoted.len(),
         };
+        // The reference calls them general warnings, the API does not.
+        let chapter = match kind {
+            "WARNING" => "general-warning".to_owned(),
+            kind => kind.to_lowercase().replace('_', "-"),
+        };
         self.findings.push(json!({
             "findingType": kind,
             "issueCode": code,
             "findingDetails": details,
-            "learnMoreLink": format!("{REFERENCE}{}-{}", kind.to_lowercase().replace('_', "-"), code.to_lowercase().replace('_', "-")),
+            "learnMoreLink": format!("{REFERENCE}{chapter}-{}", code.to_lowercase().replace('_', "-")),
             "locations": [{ "path": path, "span": { "start": self.position(start), "end": self.position(end) } }],
         }));
     }
