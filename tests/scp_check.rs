@@ -122,13 +122,13 @@ async fn the_policies_of_the_program_and_of_the_directory_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_bars_is_said_and_ends_with_status_one() {
+async fn what_bars_is_said_and_ends_with_status_two() {
     let desk = Desk::new();
     desk.edit("scp/quarantine.json", "${execution_role}", "Nobody");
     let (status, out, error) = desk
         .check(&["--scps", "scp", "--html", "report.html"])
         .await;
-    assert_eq!(status, 1, "{out}{error}");
+    assert_eq!(status, 2, "{out}{error}");
     for words in [
         "Do not attach these policies: Landfall is locked out by 1 cause",
         "statement `DenyAllUntilGoverned` of `quarantine` denies",
@@ -223,7 +223,7 @@ async fn what_is_in_force_and_where_accounts_stand_can_be_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_checked_ends_with_status_two_and_says_what_to_give() {
+async fn what_cannot_be_checked_ends_with_status_one_and_says_what_to_give() {
     let desk = Desk::new();
     desk.file("logs/one.json", &log_file(1));
     desk.file("empty/notes.txt", "");
@@ -262,7 +262,7 @@ async fn what_cannot_be_checked_ends_with_status_two_and_says_what_to_give() {
         (&["--html", "nowhere/report.html"], "nowhere/report.html"),
     ] {
         let (status, out, error) = desk.check(arguments).await;
-        assert_eq!(status, 2, "{arguments:?}: {out}{error}");
+        assert_eq!(status, 1, "{arguments:?}: {out}{error}");
         assert!(error.contains(words), "{arguments:?}: {error}");
         assert!(out.is_empty(), "{arguments:?}: {out}");
     }
@@ -293,7 +293,7 @@ async fn aws_is_asked_for_its_own_findings_where_somebody_wants_them() {
     );
     let all = [&["--json"], &ask[..]].concat();
     let (status, out, error) = desk.check_with(&credentials, &all).await;
-    assert_eq!(status, 1, "{out}{error}");
+    assert_eq!(status, 2, "{out}{error}");
     let report: Value = serde_json::from_str(&out).expect("a report");
     let findings = report["findings"].as_array().expect("a list");
     let mut of_action = findings.iter().filter(|finding| {

@@ -14,10 +14,10 @@ use crate::config::DoctorSettings;
 use crate::doctor::{self, Report};
 use crate::engine::clock::{Clock, SystemClock};
 
-/// The status when the organization could not be looked at.
-const CANNOT_LOOK: u8 = 2;
+/// The status when something has to be mended: 1 is every error's, a wrong argument's too.
+const TO_MEND: u8 = 2;
 
-/// The status is 0 when nothing has to be mended, 1 when something has, and 2 when nothing could be looked at.
+/// The status is 0 when nothing has to be mended, 2 when something has, and 1 when nothing could be looked at.
 pub(super) async fn run(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
     let zone = Arc::new(serve::landing_zone(&settings.wanted)?);
     let catalogue = Catalogue::load(
@@ -37,8 +37,8 @@ pub(super) async fn run(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
         show(&report, settings.quiet)?;
     }
     Ok(match report.worst() {
-        _ if !report.looked => ExitCode::from(CANNOT_LOOK),
-        Severity::Mend => ExitCode::FAILURE,
+        _ if !report.looked => ExitCode::FAILURE,
+        Severity::Mend => ExitCode::from(TO_MEND),
         Severity::Fine | Severity::Landfall | Severity::Unread | Severity::Warning => {
             ExitCode::SUCCESS
         }

@@ -23,8 +23,8 @@ use crate::scp_check::files::ScpFiles;
 use crate::scp_check::report::ScpReport;
 use crate::scp_check::{Check, Known, Recorded, page};
 
-/// The status when nothing could be checked.
-const CANNOT_CHECK: u8 = 2;
+/// The status when something bars attaching the policies: 1 is every error's, a wrong argument's too.
+const BARRED: u8 = 2;
 
 #[derive(Debug, Args)]
 pub struct ScpCommand {
@@ -40,7 +40,7 @@ enum Verb {
     /// whether they decide as their tables say, and which recorded calls they would have denied.
     ///
     /// Reads files and needs neither a server nor credentials; with --days a server reads the recorded calls from the log bucket.
-    /// The status is 0 when nothing bars attaching the policies, 1 when something does, and 2 when they could not be checked.
+    /// The status is 0 when nothing bars attaching the policies, 2 when something does, and 1 when they could not be checked.
     Check(Box<CheckArguments>),
 }
 
@@ -96,31 +96,21 @@ pub(super) async fn run(command: ScpCommand) -> anyhow::Result<ExitCode> {
         Some(days) => ask(&command.client, &arguments, days).await,
         None => offline(arguments).await,
     };
-    let written = checked.and_then(|report| {
-        if let Some(file) = &html {
-            std::fs::write(file, page::page(&report))
-                .with_context(|| format!("the page cannot be written to {}", file.display()))?;
-        }
-        Ok(report)
-    });
-    match written {
-        Ok(report) => {
-            if command.client.json {
-                out::json(&report)?;
-            } else {
-                scp_text::show(&report)?;
-            }
-            Ok(if report.can_be_attached {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
-        }
-        Err(error) => {
-            anstream::eprintln!("landfall: {error:#}");
-            Ok(ExitCode::from(CANNOT_CHECK))
-        }
+    let report = checked?;
+    if let Some(file) = &html {
+        std::fs::write(file, page::page(&report))
+            .with_context(|| format!("the page cannot be written to {}", file.display()))?;
     }
+    if command.client.json {
+        out::json(&report)?;
+    } else {
+        scp_text::show(&report)?;
+    }
+    Ok(if report.can_be_attached {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(BARRED)
+    })
 }
 
 /// Has a server read the log bucket and judge.
