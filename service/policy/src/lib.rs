@@ -26,6 +26,7 @@ mod condition;
 mod context;
 mod cover;
 mod decide;
+pub mod decisions;
 mod document;
 mod element;
 mod error;

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use landfall_policy::catalogue::catalogue;
-use landfall_policy::{
-    Context, Effect, Kind, Layers, Policy, PrincipalView, Request, Statement, decide,
-};
+use landfall_policy::decisions::{self, Outcome, Table};
+use landfall_policy::{Effect, Kind, Policy, PrincipalView, Statement};
 use serde::Deserialize;
 
 const EXECUTION_ROLE: &str = "arn:aws:iam::*:role/LandfallExecution";
@@ -62,50 +61,11 @@ pub(crate) struct Attachments {
     pub(crate) units: BTreeMap<String, Vec<String>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    decision: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    name: String,
-    principals: Vec<String>,
-    actions: Vec<String>,
-    #[serde(default = "any_resource")]
-    resources: Vec<String>,
-    #[serde(default = "home_region")]
-    regions: Vec<String>,
-    #[serde(default)]
-    context: BTreeMap<String, String>,
-    result: Outcome,
-}
-
-/// One line of a table, taken apart: a request, and what is to come of it.
+/// One request of a table.
 pub(crate) struct Case {
+    /// The row, and the request in words.
     pub(crate) name: String,
-    principal: PrincipalView,
-    action: String,
-    resource: String,
-    context: Context,
-    result: Outcome,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum Outcome {
-    Allow,
-    Deny,
-}
-
-fn any_resource() -> Vec<String> {
-    vec!["*".to_owned()]
-}
-
-fn home_region() -> Vec<String> {
-    vec!["eu-central-1".to_owned()]
+    case: decisions::Case,
 }
 
 fn folder() -> PathBuf {
@@ -161,52 +121,14 @@ pub(crate) fn principal(arn: &str) -> PrincipalView {
         .unwrap_or_else(|| panic!("`{arn}` is no role, user or root user"))
 }
 
-/// What SCPs say to a principal whose own policies allow everything.
-fn outcome(scps: &[Vec<Arc<Policy>>], case: &Case) -> Outcome {
-    static IDENTITY: LazyLock<[Arc<Policy>; 1]> = LazyLock::new(|| [full_access()]);
-    let layers = Layers {
-        identity: &*IDENTITY,
-        scps,
-        ..Layers::default()
-    };
-    let request = Request {
-        principal: &case.principal,
-        action: &case.action,
-        resource: &case.resource,
-        context: &case.context,
-    };
-    if decide(&layers, &request).is_allowed() {
-        Outcome::Allow
-    } else {
-        Outcome::Deny
-    }
-}
-
 pub(crate) fn full_access() -> Arc<Policy> {
     Arc::new(Policy::parse(FULL_AWS_ACCESS).unwrap())
 }
 
 impl Case {
-    /// A request by the ARN of its principal.
-    fn new(row: &Row, arn: &str, action: &str, resource: &str, region: &str) -> Self {
-        let principal = principal(arn);
-        let mut context = Context::of(&principal).with("aws:RequestedRegion", region);
-        for (key, value) in &row.context {
-            context.set(key, value);
-        }
-        Case {
-            name: format!("{}: {arn} {action} on {resource} in {region}", row.name),
-            principal,
-            action: action.to_owned(),
-            resource: resource.to_owned(),
-            context,
-            result: row.result,
-        }
-    }
-
     /// Whether there is such an action.
     fn is_known(&self) -> bool {
-        let found = self.action.split_once(':').and_then(|(prefix, name)| {
+        let found = self.case.action.split_once(':').and_then(|(prefix, name)| {
             let service = catalogue().service(prefix)?;
             service.action(name)
         });
@@ -220,16 +142,20 @@ pub(crate) fn table(name: &str) -> Vec<Case> {
     let table: Table = toml::from_str(&fs::read_to_string(&path).unwrap())
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut cases = Vec::new();
-    for row in &table.decision {
-        for arn in &row.principals {
-            for action in &row.actions {
-                for resource in &row.resources {
-                    for region in &row.regions {
-                        cases.push(Case::new(row, arn, action, resource, region));
-                    }
-                }
-            }
-        }
+    for row in &table.rows {
+        let of_row = row.cases("eu-central-1");
+        let of_row = of_row.unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
+        cases.extend(of_row.into_iter().map(|case| {
+            let decisions::Case {
+                arn,
+                action,
+                resource,
+                region,
+                ..
+            } = &case;
+            let name = format!("{}: {arn} {action} on {resource} in {region}", row.name);
+            Case { name, case }
+        }));
     }
     cases
 }
@@ -239,7 +165,7 @@ pub(crate) fn broken(policy: Policy, table: &[Case]) -> Option<&Case> {
     let scps = [vec![full_access(), Arc::new(policy)]];
     table
         .iter()
-        .find(|case| outcome(&scps, case) != case.result)
+        .find(|Case { case, .. }| !case.is(&case.decide(&scps)))
 }
 
 /// Whom a statement spares, by role.
@@ -376,13 +302,13 @@ fn every_policy_decides_as_its_table_says() {
                 case.name
             );
         }
-        let shows = |result| table.iter().any(|case| case.result == result);
+        let shows = |result| table.iter().any(|case| case.case.expected == result);
         assert!(
             shows(Outcome::Allow) && shows(Outcome::Deny),
             "{name} shows one side only"
         );
         if let Some(case) = broken(policy, &table) {
-            panic!("{name}: {}: must be {:?}", case.name, case.result);
+            panic!("{name}: {}: must be {:?}", case.name, case.case.expected);
         }
     }
 }

@@ -8,62 +8,14 @@ use std::sync::Arc;
 
 use landfall_model::landing_zone::{LandingZone, Roles};
 use landfall_model::scp;
-use landfall_policy::{
-    Context, Decision, Denial, Layers, Policy, PrincipalView, Reason, Request, decide,
-};
-use serde::Deserialize;
+use landfall_policy::decisions::{Row, Table};
+use landfall_policy::{Decision, Denial, Policy, Reason};
 
 use super::files::{ScpFiles, document_name};
 use super::policies::ALLOW_ALL;
 use super::report::{Decisions, FailedDecision, FileFinding, FoundBy, Severity};
 
 const TABLES_REGIONS: [&str; 2] = ["eu-central-1", "eu-west-1"];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    #[serde(default)]
-    decision: Vec<Row>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    name: String,
-    principals: Vec<String>,
-    actions: Vec<String>,
-    #[serde(default = "any_resource")]
-    resources: Vec<String>,
-    #[serde(default = "home_region")]
-    regions: Vec<String>,
-    #[serde(default)]
-    context: BTreeMap<String, String>,
-    result: Outcome,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum Outcome {
-    Allow,
-    Deny,
-}
-
-impl Outcome {
-    fn name(self) -> &'static str {
-        match self {
-            Outcome::Allow => "allow",
-            Outcome::Deny => "deny",
-        }
-    }
-}
-
-fn any_resource() -> Vec<String> {
-    vec!["*".to_owned()]
-}
-
-fn home_region() -> Vec<String> {
-    vec![TABLES_REGIONS[0].to_owned()]
-}
 
 /// Goes through all tables. What is wrong with a table itself is a finding.
 pub(super) fn decisions(files: &ScpFiles, zone: &LandingZone) -> (Decisions, Vec<FileFinding>) {
@@ -110,8 +62,8 @@ pub(super) fn decisions(files: &ScpFiles, zone: &LandingZone) -> (Decisions, Vec
             continue;
         };
         let scps = [vec![Arc::clone(&full), Arc::new(policy)]];
-        for row in &table.decision {
-            if let Err(problem) = row.decide(file, name, &scps, &full, &mut decisions) {
+        for row in &table.rows {
+            if let Err(problem) = decide(row, (file, name), &scps, &mut decisions) {
                 findings.push(broken(file, None, problem));
             }
         }
@@ -130,69 +82,30 @@ fn of_tables(zone: &LandingZone) -> LandingZone {
     }
 }
 
-impl Row {
-    fn decide(
-        &self,
-        file: &str,
-        policy: &str,
-        scps: &[Vec<Arc<Policy>>],
-        full: &Arc<Policy>,
-        decisions: &mut Decisions,
-    ) -> Result<(), String> {
-        let identity = [Arc::clone(full)];
-        let layers = Layers {
-            identity: &identity,
-            scps,
-            ..Layers::default()
-        };
-        for arn in &self.principals {
-            let principal = PrincipalView::role_session(arn, "session")
-                .or_else(|| PrincipalView::from_arn(arn))
-                .ok_or_else(|| {
-                    format!(
-                        "`{}`: `{arn}` is no role, user or root user: write its ARN",
-                        self.name
-                    )
-                })?;
-            for (action, resource, region) in self.cases() {
-                let mut context = Context::of(&principal).with("aws:RequestedRegion", region);
-                for (key, value) in &self.context {
-                    context.set(key, value);
-                }
-                let request = Request {
-                    principal: &principal,
-                    action,
-                    resource,
-                    context: &context,
-                };
-                let decision = decide(&layers, &request);
-                decisions.cases += 1;
-                if decision.is_allowed() != (self.result == Outcome::Allow) {
-                    decisions.failed.push(FailedDecision {
-                        file: file.to_owned(),
-                        name: self.name.clone(),
-                        principal: arn.clone(),
-                        action: action.to_owned(),
-                        resource: resource.to_owned(),
-                        region: region.to_owned(),
-                        expected: self.result.name().to_owned(),
-                        denied_by: denier(&decision, policy, scps),
-                    });
-                }
-            }
+/// Decides what a row says, and keeps what is not so.
+fn decide(
+    row: &Row,
+    (file, policy): (&str, &str),
+    scps: &[Vec<Arc<Policy>>],
+    decisions: &mut Decisions,
+) -> Result<(), String> {
+    for case in row.cases(TABLES_REGIONS[0])? {
+        let decision = case.decide(scps);
+        decisions.cases += 1;
+        if !case.is(&decision) {
+            decisions.failed.push(FailedDecision {
+                file: file.to_owned(),
+                name: row.name.clone(),
+                principal: case.arn,
+                action: case.action,
+                resource: case.resource,
+                region: case.region,
+                expected: case.expected.name().to_owned(),
+                denied_by: denier(&decision, policy, scps),
+            });
         }
-        Ok(())
     }
-
-    /// Each combination of action, resource and Region.
-    fn cases(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.actions.iter().flat_map(move |action| {
-            self.resources.iter().flat_map(move |resource| {
-                let regions = self.regions.iter();
-                regions.map(move |region| (action.as_str(), resource.as_str(), region.as_str()))
-            })
-        })
-    }
+    Ok(())
 }
 
 /// The statement that denies.
