@@ -1,6 +1,7 @@
 //! What a replay found.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
@@ -122,6 +123,51 @@ pub struct UnknownEvent {
     pub name: String,
     /// How often.
     pub count: u64,
+}
+
+impl AddAssign for Totals {
+    fn add_assign(&mut self, other: Totals) {
+        let Totals {
+            records,
+            unchanged,
+            denied,
+            uncertain,
+            allowed,
+            refused,
+            unbound,
+            not_calls,
+            unjudged,
+        } = other;
+        self.records += records;
+        self.unchanged += unchanged;
+        self.denied += denied;
+        self.uncertain += uncertain;
+        self.allowed += allowed;
+        self.refused += refused;
+        self.not_calls += not_calls;
+        let Unbound {
+            management_account,
+            service_linked_roles,
+            services,
+            federated,
+        } = unbound;
+        self.unbound.management_account += management_account;
+        self.unbound.service_linked_roles += service_linked_roles;
+        self.unbound.services += services;
+        self.unbound.federated += federated;
+        let Unjudged {
+            unreadable,
+            unknown_event,
+            unknown_account,
+            unknown_principal,
+            other_account,
+        } = unjudged;
+        self.unjudged.unreadable += unreadable;
+        self.unjudged.unknown_event += unknown_event;
+        self.unjudged.unknown_account += unknown_account;
+        self.unjudged.unknown_principal += unknown_principal;
+        self.unjudged.other_account += other_account;
+    }
 }
 
 impl Totals {

@@ -24,7 +24,7 @@ use super::Api;
 use super::problem::{Kind, Problem};
 use super::scps::ScpCheckForm;
 use crate::html::POLICY;
-use crate::log_reading::{Fetched, Opened, Wanted};
+use crate::log_reading::{Cursor, Fetched, Opened, Wanted};
 use crate::scp_check::files::ScpFiles;
 use crate::scp_check::log_files::{self, Unread};
 use crate::scp_check::report::{LogFiles, ScpReport};
@@ -76,6 +76,27 @@ impl Api {
             let rule = "says whose log files are read: send days with it";
             refuse("/accounts".to_owned(), rule.to_owned());
         }
+        if form.days.is_none() && form.cursor.is_some() {
+            let rule = "says where a reading goes on: send the same days with it";
+            refuse("/cursor".to_owned(), rule.to_owned());
+        }
+        let after = match form.cursor.as_deref().map(str::parse::<Cursor>) {
+            Some(Ok(cursor)) => {
+                let first = cursor
+                    .until
+                    .saturating_sub(jiff::Span::new().days(i64::from(days)));
+                if cursor.day < first {
+                    let rule = "is of a day before these: send the same days with it";
+                    refuse("/cursor".to_owned(), rule.to_owned());
+                }
+                Some(cursor)
+            }
+            Some(Err(error)) => {
+                refuse("/cursor".to_owned(), error.to_string());
+                None
+            }
+            None => None,
+        };
         // Nothing binds the management account, so that its log files say nothing.
         let mut known: BTreeSet<AccountId> = placed.keys().cloned().collect();
         known.remove(&self.landing_zone.management_account);
@@ -104,7 +125,11 @@ impl Api {
         known.insert(self.landing_zone.management_account.clone());
         Ok(form.days.map(|days| Wanted {
             days,
-            today: self.now().to_zoned(TimeZone::UTC).date(),
+            until: match &after {
+                Some(cursor) => cursor.until,
+                None => self.now().to_zoned(TimeZone::UTC).date(),
+            },
+            after,
             accounts,
             others: known,
         }))

@@ -75,6 +75,10 @@ pub struct ScpCheckForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 90)]
     pub days: Option<u16>,
+    /// With `days`: goes on where the reading of another check ended, whose `impact.log_files.next_cursor` this is. The impacts add up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2026-11-22/2026-11-20/eu-west-1/222222222222")]
+    pub cursor: Option<String>,
     /// Whether to ask AWS's `ValidatePolicy` too what it finds in the policies. Where AWS refuses, `not_looked_at` says so.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub validate: bool,
@@ -128,7 +132,7 @@ async fn list(State(api): State<Api>, principal: Principal) -> Result<Reply<Page
 /// lock-out of Landfall, a target without room, a decision that is not as its table says. With `records` it says which of these
 /// calls would have been denied that were allowed under what stands now, rollouts and all; where no files are given, that were allowed
 /// under AWS's own policy alone. With `days` the server reads recorded calls itself from the log bucket, newest days first, for at
-/// most five minutes; what it did not read stands in the report. With `Accept: text/html` the answer is a page for people.
+/// most five minutes; what it did not read stands in the report, and `next_cursor` there, sent as `cursor`, has another check go on. With `Accept: text/html` the answer is a page for people.
 #[utoipa::path(
     post,
     path = "/scps/check",

@@ -67,8 +67,8 @@ pub enum Command {
     Token(tokens::TokenCommand),
 }
 
-/// Runs a command to its end. The status is 0 when what was wanted is so, and 1 when it is not; 2 says that
-/// something differs.
+/// Runs a command to its end. The status is 0 when what was wanted is so, and 1 when it is not or could not be told, a wrong
+/// argument among it; 2 says that something was found that the command looks for.
 pub async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(settings) => serve::serve(settings).await,

@@ -20,7 +20,7 @@ use crate::config::ClientSettings;
 use crate::policy_validation::ask as ask_aws;
 use crate::scp_check::aws_findings::AwsFindings;
 use crate::scp_check::files::ScpFiles;
-use crate::scp_check::report::ScpReport;
+use crate::scp_check::report::{ScpReport, counted_u64};
 use crate::scp_check::{Check, Known, Recorded, page};
 
 /// The status when something bars attaching the policies: 1 is every error's, a wrong argument's too.
@@ -71,7 +71,8 @@ struct CheckArguments {
     #[arg(long, value_name = "OU")]
     ou: Option<String>,
     /// Ask the server at --url, which reads the log files of so many whole days and of today from the log bucket, and knows
-    /// where accounts stand. It compares --scps with what it works with; without --scps it checks its own. It may take five minutes.
+    /// where accounts stand. It compares --scps with what stands now; without --scps it checks its own. The newest days are read first,
+    /// some minutes at a time; Ctrl-C ends the reading and shows what was found until then.
     #[arg(
         long,
         value_name = "N",
@@ -92,11 +93,10 @@ struct CheckArguments {
 pub(super) async fn run(command: ScpCommand) -> anyhow::Result<ExitCode> {
     let Verb::Check(arguments) = command.verb;
     let html = arguments.html.clone();
-    let checked = match arguments.days {
-        Some(days) => ask(&command.client, &arguments, days).await,
-        None => offline(arguments).await,
+    let (report, early) = match arguments.days {
+        Some(days) => ask(&command.client, &arguments, days).await?,
+        None => (offline(arguments).await?, None),
     };
-    let report = checked?;
     if let Some(file) = &html {
         std::fs::write(file, page::page(&report))
             .with_context(|| format!("the page cannot be written to {}", file.display()))?;
@@ -106,6 +106,11 @@ pub(super) async fn run(command: ScpCommand) -> anyhow::Result<ExitCode> {
     } else {
         scp_text::show(&report)?;
     }
+    if let Some(early) = early {
+        return Err(
+            early.context("the report is of a part of the log files: the reading ended early")
+        );
+    }
     Ok(if report.can_be_attached {
         ExitCode::SUCCESS
     } else {
@@ -113,26 +118,60 @@ pub(super) async fn run(command: ScpCommand) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Has a server read the log bucket and judge.
+/// Has a server read the log bucket and judge, a part after another until there is nothing left to read. With the report comes
+/// what ended it early.
 async fn ask(
     settings: &ClientSettings,
     arguments: &CheckArguments,
     days: u16,
-) -> anyhow::Result<ScpReport> {
+) -> anyhow::Result<(ScpReport, Option<anyhow::Error>)> {
     let client = Client::new(settings)?;
     let files = match &arguments.scps {
         Some(directory) => proposed(directory)?.texts(),
         None => BTreeMap::new(),
     };
-    let form = ScpCheckForm {
+    let mut form = ScpCheckForm {
         files,
         days: Some(days),
         validate: arguments.validate,
         accounts: arguments.account_ids.clone(),
         ..ScpCheckForm::default()
     };
-    anstream::eprintln!("landfall: the server reads the log bucket, which may take five minutes");
-    client.post(&path(["scps", "check"]), &form).await
+    anstream::eprintln!("landfall: the server reads the log bucket, some minutes at a time");
+    let check = path(["scps", "check"]);
+    let mut whole: Option<ScpReport> = None;
+    loop {
+        let part = tokio::select! {
+            part = client.post::<ScpReport>(&check, &form) => part,
+            _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("it was interrupted")),
+        };
+        let report = match (whole, part) {
+            (None, part) => part?,
+            (Some(report), Ok(part)) => report.joined(part),
+            (Some(report), Err(error)) => return Ok((report, Some(error))),
+        };
+        let Some(next) = report.next_cursor().map(str::to_owned) else {
+            return Ok((report, None));
+        };
+        if form.cursor.as_ref() == Some(&next) {
+            let stuck = format!("the server comes no further than {next}");
+            return Ok((report, Some(anyhow::Error::msg(stuck))));
+        }
+        if let Some(files) = report.impact.as_ref().and_then(|it| it.log_files.as_ref()) {
+            // Its second part is the day.
+            let day = next.split('/').nth(1).unwrap_or_default();
+            anstream::eprintln!(
+                "landfall: {} read, {} to {}; now at {day}",
+                counted_u64(files.files, "log file", "log files"),
+                files.to,
+                files.from,
+            );
+        }
+        form.cursor = Some(next);
+        // AWS said it of the same files already.
+        form.validate = false;
+        whole = Some(report);
+    }
 }
 
 /// Judges what stands in files.

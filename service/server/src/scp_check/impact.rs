@@ -51,9 +51,10 @@ pub(super) fn place(before: &Policies, after: &Policies, unit: Option<&OuPath>) 
 /// What a replay found.
 pub(super) fn impact(recorded: Recorded<'_>) -> Impact {
     let report = recorded.replay.report();
+    let calls = calls(&report.groups);
     Impact {
-        causes: causes(&report.groups),
-        calls: calls(&report.groups),
+        causes: causes(&calls),
+        calls,
         left_out: report
             .other
             .iter()
@@ -93,14 +94,15 @@ struct Met<'a> {
     accounts: BTreeSet<&'a str>,
 }
 
-fn causes(groups: &[Group]) -> Vec<CauseImpact> {
+/// What each cause changes, by the rows in which it stands.
+pub(super) fn causes(calls: &[Calls]) -> Vec<CauseImpact> {
     let mut found: BTreeMap<(Change, String), Met<'_>> = BTreeMap::new();
-    for group in groups {
-        for cause in &group.causes {
-            let met = found.entry((group.change, cause.to_string())).or_default();
-            met.calls += group.count;
-            met.principals.insert(&group.principal);
-            met.accounts.insert(&group.account);
+    for row in calls {
+        for cause in &row.causes {
+            let met = found.entry((row.change, cause.clone())).or_default();
+            met.calls += row.calls;
+            met.principals.insert(&row.principal);
+            met.accounts.insert(&row.account);
         }
     }
     let mut causes: Vec<CauseImpact> = found
@@ -154,7 +156,7 @@ fn calls(groups: &[Group]) -> Vec<Calls> {
             row.regions.push(group.region.clone());
         }
         // Times are RFC 3339 in UTC, as CloudTrail writes them: their order is that of their texts.
-        if row.first_seen.is_empty() || (!group.first.is_empty() && group.first < row.first_seen) {
+        if is_earlier((&group.first, &group.example), row) {
             row.first_seen.clone_from(&group.first);
             row.example.clone_from(&group.example);
         }
@@ -165,11 +167,35 @@ fn calls(groups: &[Group]) -> Vec<Calls> {
     for row in &mut rows {
         row.regions.sort();
     }
+    sort(&mut rows);
+    rows
+}
+
+/// Whether a call (its time and event) stands for a row rather than the one that does: the first, and of several the least.
+pub(super) fn is_earlier(call: (&str, &str), row: &Calls) -> bool {
+    let (known, new) = (!row.first_seen.is_empty(), !call.0.is_empty());
+    match (known, new) {
+        (_, false) => false,
+        (false, true) => true,
+        (true, true) => call < (row.first_seen.as_str(), row.example.as_str()),
+    }
+}
+
+/// Puts rows into the order of reports.
+pub(super) fn sort(rows: &mut [Calls]) {
     rows.sort_by(|a, b| {
         let order = |row: &Calls| (row.change, std::cmp::Reverse(row.calls));
-        order(a)
-            .cmp(&order(b))
-            .then_with(|| (&a.principal, &a.actions).cmp(&(&b.principal, &b.actions)))
+        let what = |row: &'_ Calls| {
+            let Calls {
+                account,
+                principal,
+                actions,
+                causes,
+                depends_on,
+                ..
+            } = row.clone();
+            (principal, actions, account, causes, depends_on)
+        };
+        order(a).cmp(&order(b)).then_with(|| what(a).cmp(&what(b)))
     });
-    rows
 }

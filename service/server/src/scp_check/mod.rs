@@ -24,6 +24,7 @@ pub mod aws_findings;
 mod decisions;
 pub mod files;
 mod impact;
+mod joined;
 mod lint;
 mod lockouts;
 pub mod log_files;
@@ -178,6 +179,7 @@ impl<'a> Check<'a> {
         }
         if let Some(logs) = report.impact.as_ref().and_then(|it| it.log_files.as_ref()) {
             report.not_looked_at.extend_from_slice(&logs.left_out);
+            report.not_looked_at.extend_from_slice(&logs.cut_off);
         }
         if self.known.others.is_empty() {
             report.not_looked_at.push(format!(

@@ -377,6 +377,41 @@ fn accounts_that_nobody_names_are_judged_where_they_are_said_to_stand() {
 }
 
 #[test]
+fn parts_add_up_to_what_one_reading_finds() {
+    let (files, zone) = (ScpFiles::embedded(), zone());
+    let known = known("Applications");
+    let check = Check::new(&files, &zone, &known);
+    let calls = [
+        ("ec2", "RunInstances", "ap-southeast-3", "deployer"),
+        ("ec2", "RunInstances", "af-south-1", "deployer"),
+        ("guardduty", "DeleteDetector", "us-east-1", "admin"),
+        ("ec2", "RunInstances", "us-east-1", "deployer"),
+        ("made-up", "DoWhatNobodyKnows", "us-east-1", "deployer"),
+    ];
+    let records: Vec<String> = (0..40)
+        .map(|id| {
+            let (service, name, region, role) = calls[id * 7 % calls.len()];
+            called(id * 11, service, name, region, role)
+        })
+        .collect();
+    let report = |records: &[String]| {
+        let mut replay = check.replay().unwrap();
+        for record in records {
+            replay.record(record);
+        }
+        check.report(Some(Recorded::given(replay, Vec::new())))
+    };
+    let whole = serde_json::to_value(report(&records)).unwrap();
+    assert!(whole["impact"]["totals"]["denied"].as_u64() > Some(20));
+    assert!(whole["impact"]["unknown_events"][0]["events"].as_u64() > Some(1));
+    for cut in 0..=records.len() {
+        let (before, after) = records.split_at(cut);
+        let joined = report(before).joined(report(after));
+        assert_eq!(serde_json::to_value(joined).unwrap(), whole, "{cut}");
+    }
+}
+
+#[test]
 fn what_others_wrote_is_only_text_on_the_page() {
     let (files, zone) = (ScpFiles::embedded(), zone());
     let known = known("Applications");

@@ -1,14 +1,17 @@
 //! Exemptions from service control policies: who may ask, who may agree, and what is refused with which figures.
 
 use jiff::SignedDuration;
+use landfall_model::landing_zone::LandingZone;
 use landfall_model::scp::ExemptionForm;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::auth::Role;
 use super::super::document;
-use super::now;
 use super::reads::{governed, governed_in};
+use super::scps::rollout_from;
+use super::{LANDING_ZONE, now};
+use crate::scp_check::files::ScpFiles;
 
 const ACCOUNT: &str = "222222222222";
 
@@ -27,6 +30,50 @@ fn with(member: &str, value: Value) -> Value {
     let mut form = form();
     form[member] = value;
     form
+}
+
+#[tokio::test]
+async fn while_a_rollout_is_under_way_what_stands_counts_too() {
+    let (server, _) = governed().await;
+    let zone = LandingZone::parse("landing-zone.toml", LANDING_ZONE).unwrap();
+    let mut settled = ScpFiles::embedded().parse(&zone).unwrap();
+    // Of these two, which the files do not have any more, one is as long as AWS takes it.
+    for (name, length) in [("short", 10), ("long", 10_100)] {
+        let action = "x".repeat(length);
+        let document = json!({"Version": "2012-10-17", "Statement": [
+            {"Sid": name, "Effect": "Deny", "Action": format!("s3:{action}"), "Resource": "*"}
+        ]});
+        let applications = settled
+            .attachments
+            .get_mut(&"Applications".parse().unwrap());
+        applications.unwrap().push(name.to_owned());
+        settled
+            .documents
+            .insert(name.to_owned(), document.to_string());
+        settled.exemptable.insert(name.to_owned());
+    }
+    settled.packed(zone.scps).unwrap();
+    let of_short = with("policy", json!("short"));
+    let unknown = server.post("/scp-exemptions", &of_short).await;
+    assert!(
+        unknown.text.contains("there is no policy `short`"),
+        "{}",
+        unknown.text
+    );
+    rollout_from(&server, &settled).await;
+    let proposed = server.post("/scp-exemptions", &of_short).await;
+    assert_eq!(proposed.status, 201, "{}", proposed.text);
+    let of_long = with("policy", json!("long"));
+    let long = server.post("/scp-exemptions", &of_long).await;
+    assert_eq!(long.status, 422, "{}", long.text);
+    assert_eq!(
+        long.body["errors"][0]["pointer"], "/principals",
+        "{}",
+        long.text
+    );
+    // What is still to come can be asked for, too.
+    let to_come = server.post("/scp-exemptions", &form()).await;
+    assert_eq!(to_come.status, 201, "{}", to_come.text);
 }
 
 #[tokio::test]

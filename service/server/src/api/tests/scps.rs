@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use http::{Method, header};
+use landfall_model::baseline::Baseline;
 use landfall_model::landing_zone::LandingZone;
 use landfall_model::request::RequestForm;
-use landfall_model::scp::PREFIX;
+use landfall_model::rollout::Wanted;
+use landfall_model::scp::{PREFIX, ScpSet};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::reads::governed;
 use super::{BOOTSTRAP, LANDING_ZONE, Server, call, now};
+use crate::catalogue::Catalogue;
 use crate::scp_check::files::ScpFiles;
 use crate::store::{Added, NewRequest, Purpose, Role};
 
@@ -88,6 +91,46 @@ async fn posted_policies_are_compared_with_the_server_s() {
     assert_eq!(answer.body["lockouts"][0]["policy"], "quarantine");
     assert_eq!(answer.body["lockouts"][0]["already"], false);
     assert!(answer.body["decisions"]["failed"][0]["file"] == "decisions/quarantine.toml");
+}
+
+/// As if `settled` stood everywhere, and a rollout were to bring the server's own.
+pub(super) async fn rollout_from(server: &Server, settled: &ScpSet) {
+    let zone = LandingZone::parse("landing-zone.toml", LANDING_ZONE).unwrap();
+    let catalogue = Catalogue::load(&zone, None, None).unwrap();
+    let all: Vec<&Baseline> = catalogue.baselines.iter().collect();
+    let store = &server.store;
+    store.ensure_organization(now()).await.unwrap();
+    store.keep_revisions(&all, now()).await.unwrap();
+    for set in [settled, &catalogue.scps] {
+        store.keep_scps(set, now()).await.unwrap();
+        let wanted = Wanted::new(&zone, &catalogue.baselines, set);
+        let begun = store.begin_rollout(&wanted, false, now()).await.unwrap();
+        assert!(begun.is_some());
+    }
+}
+
+#[tokio::test]
+async fn while_a_rollout_is_under_way_posted_policies_are_compared_with_what_stands() {
+    let (server, _) = governed().await;
+    let body = json!({"files": files(), "records": [record("ap-southeast-3")]});
+    let denied = async || {
+        let answer = server.post("/scps/check", &body).await;
+        let denied = answer.body["impact"]["totals"]["denied"].clone();
+        (denied, answer.body["compared_with"].to_string())
+    };
+    assert_eq!(denied().await.0, 0);
+    let zone = LandingZone::parse("landing-zone.toml", LANDING_ZONE).unwrap();
+    let mut settled = ScpFiles::embedded().parse(&zone).unwrap();
+    for names in settled.attachments.values_mut() {
+        names.retain(|name| name != "deny-unused-regions");
+    }
+    rollout_from(&server, &settled).await;
+    let (denied, compared_with) = denied().await;
+    assert_eq!(denied, 1);
+    assert!(
+        compared_with.contains("as they stand now"),
+        "{compared_with}"
+    );
 }
 
 #[tokio::test]
@@ -178,6 +221,21 @@ async fn days_that_make_no_sense_are_refused_with_their_place() {
             json!({"days": 3, "accounts": ["222222222222", "222222222223"]}),
             "/accounts/1",
             "no account of Landfall's",
+        ),
+        (
+            json!({"cursor": "2026-11-22/2026-11-20/eu-west-1/222222222222"}),
+            "/cursor",
+            "send the same days",
+        ),
+        (
+            json!({"days": 1, "cursor": "2026-11-22/2026-11-20/eu-west-1/222222222222"}),
+            "/cursor",
+            "send the same days",
+        ),
+        (
+            json!({"days": 3, "cursor": "next"}),
+            "/cursor",
+            "next_cursor",
         ),
         (
             json!({"days": 3, "accounts": ["payments"]}),
