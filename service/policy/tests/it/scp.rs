@@ -69,7 +69,7 @@ pub(crate) struct Case {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scp")
+    PathBuf::from("../../scp")
 }
 
 /// The names of the files of one kind, without the ending.

@@ -4,7 +4,7 @@ mod changes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
 
 use landfall_policy::catalogue::catalogue;
