@@ -116,7 +116,7 @@ pub struct AccountState {
 struct AccountQuery {
     /// Only accounts in this phase.
     phase: Option<String>,
-    /// Only accounts of this OU.
+    /// Only accounts of this OU and of those below it.
     organizational_unit: Option<String>,
     /// Only accounts of this owner.
     owner_email: Option<String>,
@@ -146,10 +146,9 @@ async fn list(
     authorize(&principal, Action::Read)?;
     let filter = AccountFilter {
         phase: page::phase(query.phase.as_deref())?,
-        organizational_unit: page::parse(
-            "organizational_unit",
-            query.organizational_unit.as_deref(),
-        )?,
+        organizational_unit: api
+            .unit_filter(query.organizational_unit.as_deref())
+            .await?,
         owner: page::parse("owner_email", query.owner_email.as_deref())?,
         has_account_id: Some(true),
     };

@@ -1,6 +1,6 @@
 //! What differs from its baseline now, and the wish to have it repaired.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json as Reply;
@@ -20,10 +20,11 @@ use uuid::Uuid;
 use super::auth::{Action, Principal, authorize};
 use super::cells::{self, CellError, ChangedBy};
 use super::extract::{OptionalJson, Path, Query};
-use super::page::{self, Page};
+use super::names;
+use super::page;
 use super::problem::{Problem, ProblemDocument};
 use super::{Api, schema};
-use crate::store::{DriftFilter, DriftedCell, RepairScope};
+use crate::store::{DriftFilter, DriftedCell, RepairScope, Unseen};
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
@@ -124,13 +125,52 @@ impl From<DriftedCell> for Drift {
     }
 }
 
+/// One page of what differs, and how much of it could not be told.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DriftPage {
+    pub items: Vec<Drift>,
+    /// Send it back as `cursor` for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+    /// On the first page: what the list cannot tell of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<UnseenCells>,
+}
+
+/// Cells that would be in the list if they differ, and of which nobody knows: they could not be looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnseenCells {
+    pub cells: u64,
+    /// How many of them are `blocked`, `stuck`, `waiting` and `unknown`; what there is none of is left out.
+    pub counts: BTreeMap<String, u64>,
+    /// Whose they are: accounts, and `organization` for its own.
+    pub accounts: BTreeSet<String>,
+}
+
+impl UnseenCells {
+    fn of(unseen: &[Unseen]) -> Self {
+        let mut all = UnseenCells::default();
+        for some in unseen {
+            all.cells += some.cells;
+            *all.counts.entry(some.status.to_owned()).or_default() += some.cells;
+            let account = some.account_id.as_ref();
+            all.accounts
+                .insert(account.map_or_else(|| ORGANIZATION.to_owned(), ToString::to_string));
+        }
+        all
+    }
+}
+
+/// What stands for the organization where an account is named.
+pub(crate) const ORGANIZATION: &str = "organization";
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct DriftQuery {
     /// Only this account, or `organization` for what is the organization's own.
     account_id: Option<String>,
-    /// Only accounts of this OU.
+    /// Only accounts of this OU and of those below it.
     organizational_unit: Option<String>,
     /// Only this Region.
     region: Option<String>,
@@ -150,6 +190,7 @@ struct DriftQuery {
 /// What differs from its baseline now, the longest drifted first
 ///
 /// Of governed accounts and of the organization itself; what an account lacks while it is vended is not drift.
+/// `unseen` counts what could not be looked at: an empty list means that nothing differs only where it counts nothing.
 #[utoipa::path(
     get,
     path = "/drift",
@@ -157,7 +198,7 @@ struct DriftQuery {
     tag = "drift",
     params(DriftQuery),
     responses(
-        (status = 200, body = Page<Drift>),
+        (status = 200, body = DriftPage),
         (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -165,22 +206,21 @@ async fn list(
     State(api): State<Api>,
     principal: Principal,
     Query(query): Query<DriftQuery>,
-) -> Result<Reply<Page<Drift>>, Problem> {
+) -> Result<Reply<DriftPage>, Problem> {
     authorize(&principal, Action::Read)?;
     cells::check_status(query.status.as_deref())?;
     let target = match query.account_id.as_deref() {
         None => None,
-        Some("organization") => Some(TargetId::Organization),
+        Some(ORGANIZATION) => Some(TargetId::Organization),
         Some(number) => Some(api.account_by_number(number).await?.target()),
     };
     let filter = DriftFilter {
         target,
-        organizational_unit: page::parse(
-            "organizational_unit",
-            query.organizational_unit.as_deref(),
-        )?,
-        region: page::parse("region", query.region.as_deref())?,
-        control: page::parse("control", query.control.as_deref())?,
+        organizational_unit: api
+            .unit_filter(query.organizational_unit.as_deref())
+            .await?,
+        region: api.region_filter(query.region.as_deref())?,
+        control: names::control_filter(query.control.as_deref())?,
         waived: query.waived || query.status.as_deref() == Some(CellStatus::Waived.name()),
         status: query.status,
     };
@@ -192,6 +232,10 @@ async fn list(
     let keys: Vec<(TargetId, CellKey)> = (page.items.iter())
         .map(|drifted| (drifted.of.target, drifted.of.cell.key.clone()))
         .collect();
+    let unseen = match query.cursor {
+        Some(_) => None,
+        None => Some(UnseenCells::of(&api.store.unseen_cells(&filter).await?)),
+    };
     let mut touches = api.store.last_touches(&keys).await?;
     let items = page
         .items
@@ -201,9 +245,10 @@ async fn list(
             changed_by: touches.remove(key).map(ChangedBy::from),
             ..Drift::from(drifted)
         });
-    Ok(Reply(Page {
+    Ok(Reply(DriftPage {
         items: items.collect(),
         next_cursor: page.next,
+        unseen,
     }))
 }
 

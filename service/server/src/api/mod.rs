@@ -44,6 +44,7 @@ pub mod exemptions;
 pub mod extract;
 mod idempotency;
 pub mod life;
+mod names;
 pub mod observe;
 mod operations;
 pub mod organization;

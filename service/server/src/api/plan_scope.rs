@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::str::FromStr;
 
 use landfall_controls::registry;
 use landfall_model::control::Scope;
@@ -13,11 +12,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Api;
+use super::names::{self, Wrong};
 use super::problem::Problem;
 use crate::store::{Account, AccountFilter};
-
-/// A list of what there is gets no longer than this in an error.
-const MOST_NAMED: usize = 40;
 
 /// Which cells to look at. A list that is empty or left out leaves nothing out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,35 +51,6 @@ impl From<PlanScope> for PlanForm {
     }
 }
 
-/// Wrong names, each with a pointer and what there is instead.
-#[derive(Default)]
-struct Wrong(Vec<FieldError>);
-
-impl Wrong {
-    /// The names of a field that are names of something there is.
-    fn names<T: FromStr + Ord + Display>(
-        &mut self,
-        field: &str,
-        texts: &[String],
-        what: &str,
-        there_are: &BTreeSet<T>,
-    ) -> BTreeSet<T> {
-        let mut names = BTreeSet::new();
-        for (index, text) in texts.iter().enumerate() {
-            match text.parse::<T>() {
-                Ok(name) if there_are.contains(&name) => {
-                    names.insert(name);
-                }
-                _ => self.0.push(FieldError {
-                    pointer: format!("/{field}/{index}"),
-                    rule: format!("there is no {what} `{text}`; there are {}", list(there_are)),
-                }),
-            }
-        }
-        names
-    }
-}
-
 impl Api {
     /// The scope and the targets of a plan.
     pub(super) async fn plan_targets(
@@ -96,10 +64,9 @@ impl Api {
             .filter_map(|account| account.account_id.clone())
             .collect();
         numbers.insert(zone.management_account.clone());
-        let units = zone.organizational_units.iter();
-        let units = units.map(|unit| unit.path.clone()).collect();
-        let regions = zone.governed_regions.iter().cloned().collect();
-        let controls = registry::controls().keys().cloned().collect();
+        let units = names::units(zone);
+        let regions = names::regions(zone);
+        let controls = names::controls();
         let mut wrong = Wrong::default();
         let scope = PlanScope {
             accounts: wrong.names(
@@ -194,16 +161,4 @@ fn empty(pointer: &str, rule: String) -> Problem {
         pointer: pointer.to_owned(),
         rule,
     }])
-}
-
-fn list<T: Display>(names: &BTreeSet<T>) -> String {
-    let mut texts: Vec<String> = names
-        .iter()
-        .take(MOST_NAMED)
-        .map(ToString::to_string)
-        .collect();
-    if names.len() > MOST_NAMED {
-        texts.push(format!("and {} more", names.len() - MOST_NAMED));
-    }
-    texts.join(", ")
 }

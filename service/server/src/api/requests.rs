@@ -211,7 +211,7 @@ pub(super) fn accepted(request: AccountRequest) -> Response {
 struct RequestQuery {
     /// Only requests in this phase.
     phase: Option<String>,
-    /// Only requests for this OU.
+    /// Only requests for this OU and those below it.
     organizational_unit: Option<String>,
     /// Only requests of this owner.
     owner_email: Option<String>,
@@ -241,10 +241,9 @@ async fn list(
     authorize(&principal, Action::Read)?;
     let filter = AccountFilter {
         phase: page::phase(query.phase.as_deref())?,
-        organizational_unit: page::parse(
-            "organizational_unit",
-            query.organizational_unit.as_deref(),
-        )?,
+        organizational_unit: api
+            .unit_filter(query.organizational_unit.as_deref())
+            .await?,
         owner: page::parse("owner_email", query.owner_email.as_deref())?,
         has_account_id: None,
     };

@@ -1,6 +1,7 @@
 //! `landfall account`: look at accounts and their cells; repair, pause, move and close them.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -15,7 +16,7 @@ use super::{doctor, out, progress, requests, standing};
 use crate::api::accounts::{Account, AccountState};
 use crate::api::baselines::BaselineRevision;
 use crate::api::cells::Cells;
-use crate::api::drift::{RepairForm, RepairReply};
+use crate::api::drift::{ORGANIZATION, RepairForm, RepairReply};
 use crate::api::enrollment::{EnrollForm, EnrollmentReport};
 use crate::api::requests::AccountRequest;
 use crate::config::ClientSettings;
@@ -132,12 +133,13 @@ struct List {
     owner_email: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]
 struct ShowCells {
-    account_id: AccountId,
+    /// Twelve digits, or `organization` for the organization's own.
+    account_id: String,
     /// Only cells of this Region.
     #[arg(long)]
     region: Option<String>,
@@ -214,7 +216,7 @@ pub(super) async fn run(command: AccountCommand) -> anyhow::Result<ExitCode> {
 
 async fn repair(client: &Client, wanted: Repair) -> anyhow::Result<()> {
     let path = match wanted.account_id.as_str() {
-        "organization" => path(["organization", "repair"]),
+        ORGANIZATION => path(["organization", "repair"]),
         account_id => path(["accounts", account_id, "repair"]),
     };
     let form = RepairForm {
@@ -379,7 +381,10 @@ async fn cells(client: &Client, wanted: ShowCells) -> anyhow::Result<()> {
         ("control", wanted.control),
         ("status", wanted.status),
     ]);
-    let path = path(["accounts", wanted.account_id.as_str(), "cells"]);
+    let path = match wanted.account_id.as_str() {
+        ORGANIZATION => path(["organization", "cells"]),
+        account_id => path(["accounts", account_id, "cells"]),
+    };
     let cells: Cells = client.get(&format!("{path}{parameters}")).await?;
     if client.json {
         out::json(&cells)?;

@@ -1,5 +1,6 @@
 //! `landfall asset`: search the CMDB.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -53,7 +54,7 @@ struct List {
     gone: bool,
     /// At most so many.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 pub(super) async fn run(command: AssetCommand) -> anyhow::Result<ExitCode> {

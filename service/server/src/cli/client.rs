@@ -1,6 +1,7 @@
 //! The client's side of the HTTP API. The commands speak HTTP only: what they can do, every program can.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -89,9 +90,9 @@ impl Client {
         &self,
         path: &str,
         query: &str,
-        limit: Option<usize>,
+        limit: Option<NonZeroUsize>,
     ) -> anyhow::Result<Vec<T>> {
-        let most = limit.unwrap_or(usize::MAX);
+        let most = limit.map_or(usize::MAX, NonZeroUsize::get);
         let mut items = Vec::new();
         let mut next = format!("{path}{query}");
         while items.len() < most {

@@ -1,12 +1,14 @@
 //! `landfall drift`: what differs from its baseline now.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
 use super::client::{Client, path, query};
 use super::out;
-use crate::api::drift::Drift;
+use crate::api::drift::{Drift, DriftPage, ORGANIZATION, UnseenCells};
 use crate::config::ClientSettings;
 
 /// The exit status when something differs.
@@ -14,8 +16,8 @@ const FOUND: u8 = 2;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit status: 0 when nothing differs, 2 when something does, 1 when it could not be told. \
-                  What a waiver accepts does not count."
+    after_help = "Exit status: 0 when nothing differs, 2 when something does, 1 when it could not be told, also because \
+                  cells could not be looked at. What a waiver accepts does not count."
 )]
 pub struct DriftCommand {
     #[command(flatten)]
@@ -23,7 +25,7 @@ pub struct DriftCommand {
     /// Only this account; `organization` for what is the organization's own.
     #[arg(long = "account", value_name = "ACCOUNT_ID")]
     account_id: Option<String>,
-    /// Only accounts of this OU.
+    /// Only accounts of this OU and of those below it.
     #[arg(long = "ou", value_name = "PATH")]
     organizational_unit: Option<String>,
     /// Only this Region.
@@ -40,7 +42,7 @@ pub struct DriftCommand {
     all: bool,
     /// At most so many.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 pub(super) async fn run(command: DriftCommand) -> anyhow::Result<ExitCode> {
@@ -53,22 +55,60 @@ pub(super) async fn run(command: DriftCommand) -> anyhow::Result<ExitCode> {
         ("status", command.status),
         ("waived", command.all.then(|| "true".to_owned())),
     ]);
-    let drift = client
-        .list::<Drift>(&path(["drift"]), &parameters, command.limit)
-        .await?;
-    let found = drift.iter().any(|drift| drift.waiver_id.is_none());
+    let drift = path(["drift"]);
+    let first: DriftPage = client.get(&format!("{drift}{parameters}")).await?;
+    let items = match first.next_cursor {
+        None => first.items,
+        Some(_) => {
+            client
+                .list::<Drift>(&drift, &parameters, command.limit)
+                .await?
+        }
+    };
+    let unseen = first.unseen.unwrap_or_default();
+    let status = match items.iter().any(|drift| drift.waiver_id.is_none()) {
+        true => ExitCode::from(FOUND),
+        false if unseen.cells > 0 => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
+    };
+    let most = command.limit.map_or(usize::MAX, NonZeroUsize::get);
+    let items: Vec<Drift> = items.into_iter().take(most).collect();
     if client.json {
-        out::json(&drift)?;
-    } else if drift.is_empty() {
-        out::line("Nothing differs.")?;
-    } else {
-        show(drift)?;
+        out::json(&json!({ "items": items, "unseen": unseen }))?;
+        return Ok(status);
     }
-    Ok(if found {
-        ExitCode::from(FOUND)
-    } else {
-        ExitCode::SUCCESS
-    })
+    match (items.is_empty(), unseen.cells) {
+        (true, 0) => out::line("Nothing differs.")?,
+        (true, _) => out::line("Nothing differs of what could be looked at.")?,
+        (false, _) => show(items)?,
+    }
+    if let Some(text) = untold(&unseen) {
+        out::line(text)?;
+    }
+    Ok(status)
+}
+
+/// What the list cannot tell of, and where to read why; `None` when it tells of all.
+fn untold(unseen: &UnseenCells) -> Option<String> {
+    let cells = match unseen.cells {
+        0 => return None,
+        1 => "1 cell".to_owned(),
+        cells => format!("{cells} cells"),
+    };
+    let counts: Vec<String> = unseen
+        .counts
+        .iter()
+        .map(|(status, cells)| format!("{cells} {status}"))
+        .collect();
+    let whose = match unseen.accounts.len() {
+        0 | 1 => String::new(),
+        accounts => format!(" of {accounts} accounts"),
+    };
+    let account = unseen.accounts.first().map_or(ORGANIZATION, String::as_str);
+    Some(format!(
+        "{cells}{whose} could not be looked at ({}): landfall account cells {account}",
+        counts.join(", ")
+    ))
 }
 
 fn show(drift: Vec<Drift>) -> std::io::Result<()> {
@@ -84,9 +124,7 @@ fn show(drift: Vec<Drift>) -> std::io::Result<()> {
             };
             [
                 since.unwrap_or_default(),
-                drift
-                    .account_id
-                    .unwrap_or_else(|| "organization".to_owned()),
+                drift.account_id.unwrap_or_else(|| ORGANIZATION.to_owned()),
                 drift.account_name.unwrap_or_default(),
                 drift.region,
                 drift.control,
@@ -96,4 +134,35 @@ fn show(drift: Vec<Drift>) -> std::io::Result<()> {
             ]
         }),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_looked_at_is_told() {
+        let unseen = |accounts: &[&str]| UnseenCells {
+            cells: 177,
+            counts: [("blocked".to_owned(), 176), ("unknown".to_owned(), 1)].into(),
+            accounts: accounts.iter().map(ToString::to_string).collect(),
+        };
+        for (unseen, text) in [
+            (UnseenCells::default(), None),
+            (
+                unseen(&["222222222222"]),
+                Some(
+                    "177 cells could not be looked at (176 blocked, 1 unknown): landfall account cells 222222222222",
+                ),
+            ),
+            (
+                unseen(&["222222222222", ORGANIZATION]),
+                Some(
+                    "177 cells of 2 accounts could not be looked at (176 blocked, 1 unknown): landfall account cells 222222222222",
+                ),
+            ),
+        ] {
+            assert_eq!(untold(&unseen).as_deref(), text);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! `landfall exemption`: who may for a while do what a service control policy denies.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args, Subcommand};
@@ -58,7 +59,7 @@ struct List {
     organizational_unit: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

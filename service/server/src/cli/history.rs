@@ -1,5 +1,7 @@
 //! `landfall account history`: what happened to an account, newest first.
 
+use std::num::NonZeroUsize;
+
 use clap::Args;
 
 use super::client::{Client, path, query};
@@ -37,7 +39,7 @@ pub(super) async fn run(client: &Client, wanted: History) -> anyhow::Result<()> 
         ("limit", Some(wanted.limit.min(PAGE).to_string())),
     ]);
     let events = client
-        .list::<Event>(&path, &parameters, Some(wanted.limit as usize))
+        .list::<Event>(&path, &parameters, NonZeroUsize::new(wanted.limit as usize))
         .await?;
     if client.json {
         out::json(&events)?;

@@ -1,6 +1,7 @@
 //! `landfall plan` and `landfall apply`: what would have to change, and having it changed.
 
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,6 +21,9 @@ use crate::api::plan_scope::PlanForm;
 use crate::api::plans::Plan;
 use crate::config::ClientSettings;
 use crate::engine::clock;
+
+/// So many plans are listed unless told otherwise.
+const FEW: NonZeroUsize = NonZeroUsize::new(20).expect("twenty is not zero");
 
 /// How often a plan is asked how far it has come.
 const ASK: Duration = Duration::from_millis(250);
@@ -60,8 +64,8 @@ enum Verb {
     /// List plans, newest first.
     List {
         /// At most so many.
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        limit: usize,
+        #[arg(long, value_name = "N", default_value_t = FEW)]
+        limit: NonZeroUsize,
     },
     /// Show a plan, and what became of it.
     Show { id: Uuid },
@@ -261,7 +265,7 @@ fn confirmed() -> io::Result<bool> {
     Ok(answer.trim() == "yes")
 }
 
-async fn list(client: &Client, limit: usize) -> anyhow::Result<()> {
+async fn list(client: &Client, limit: NonZeroUsize) -> anyhow::Result<()> {
     let plans: Vec<Plan> = client.list(&path(["plans"]), "", Some(limit)).await?;
     if client.json {
         out::json(&plans)?;

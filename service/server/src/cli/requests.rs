@@ -1,6 +1,7 @@
 //! `landfall request`: ask for accounts, follow and decide on requests.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -84,7 +85,7 @@ struct List {
     owner_email: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! `landfall rollout`: follow how a new baseline reaches accounts; start, pause, resume and roll it back.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -25,7 +26,7 @@ enum Verb {
     List {
         /// At most so many.
         #[arg(long, value_name = "N")]
-        limit: Option<usize>,
+        limit: Option<NonZeroUsize>,
     },
     /// Show a rollout, and how its accounts stand.
     Show { id: Uuid },
@@ -75,7 +76,7 @@ pub(super) async fn run(command: RolloutCommand) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(client: &Client, limit: Option<usize>) -> anyhow::Result<()> {
+async fn list(client: &Client, limit: Option<NonZeroUsize>) -> anyhow::Result<()> {
     let rollouts = client
         .list::<Rollout>(&path(["rollouts"]), "", limit)
         .await?;

@@ -1,5 +1,6 @@
 //! `landfall waiver`: accepted deviations.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{ArgGroup, Args, Subcommand};
@@ -61,7 +62,7 @@ struct List {
     control: Option<String>,
     /// At most so many.
     #[arg(long, value_name = "N")]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]

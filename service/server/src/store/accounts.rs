@@ -78,6 +78,7 @@ impl Stored for PhaseCount {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountFilter {
     pub phase: Option<Phase>,
+    /// This OU and those below.
     pub organizational_unit: Option<OuPath>,
     pub owner: Option<Email>,
     /// Whether AWS has given a number.
@@ -194,8 +195,8 @@ impl Store {
             list.push(" and phase = ").value(phase.name());
         }
         if let Some(unit) = &filter.organizational_unit {
-            list.push(" and organizational_unit = ")
-                .value(unit.as_str());
+            list.push(" and ");
+            within(&mut list, "organizational_unit", unit);
         }
         if let Some(owner) = &filter.owner {
             list.push(" and owner_email = ").value(owner.as_str());
@@ -266,6 +267,17 @@ impl Store {
         tx.commit().await?;
         Ok(LeaseState::Held)
     }
+}
+
+/// The condition that a column of OUs names this OU or one below it.
+pub(super) fn within(list: &mut Builder, column: &'static str, unit: &OuPath) {
+    let under = format!("{unit}/");
+    list.push("substr(")
+        .push(column)
+        .push(" || '/', 1, length(")
+        .value(under.as_str())
+        .push(")) = ")
+        .value(under.as_str());
 }
 
 pub(super) fn account_query(id: Uuid) -> Query {

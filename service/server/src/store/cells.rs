@@ -78,12 +78,17 @@ impl Stored for TargetCell {
 }
 
 /// All that a status depends on: see `alike`.
-const STATUS_COLUMNS: &str = "known, attempts, cast(error ->> 'kind' as text) as error_kind, waiting_for is not null as waits,
+pub(super) const STATUS_COLUMNS: &str = "known, attempts, cast(error ->> 'kind' as text) as error_kind, waiting_for is not null as waits,
     waiver_id is not null as waived, repairs, cast(drift as text) = '[]' as in_order";
+
+/// What those columns are made of, for counting.
+pub(super) const STATUS_GROUPS: &str =
+    "known, attempts, cast(error ->> 'kind' as text), waiting_for is not null,
+    waiver_id is not null, repairs, cast(drift as text) = '[]'";
 
 /// A cell with the status of one that `STATUS_COLUMNS` were read of, and nothing else of it: so `Cell::status` decides
 /// also where cells are not read as a whole.
-fn alike(row: &Row) -> Result<Cell, BadColumn> {
+pub(super) fn alike(row: &Row) -> Result<Cell, BadColumn> {
     let control: ControlId = row.name("control")?;
     let error_kind: Option<CloudErrorKind> = row.maybe_word("error_kind")?;
     let key = CellKey {
@@ -291,11 +296,10 @@ impl Store {
         if let Some(target) = target {
             count.push(" where target_id = ").value(target);
         }
-        count.push(
-            " group by control, known, attempts, cast(error ->> 'kind' as text), waiting_for is not null,
-                waiver_id is not null, repairs, cast(drift as text) = '[]'
-             order by control",
-        );
+        count
+            .push(" group by control, ")
+            .push(STATUS_GROUPS)
+            .push(" order by control");
         let groups: Vec<CellCount> = self.db().all(count.query()).await?;
         let mut counts: Vec<CellCount> = Vec::new();
         for group in groups {

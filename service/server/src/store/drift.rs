@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use landfall_model::ids::{AccountId, ControlId, Email, OuPath, Region, TargetId};
 
-use super::cells::TargetCell;
+use super::accounts;
+use super::cells::{self, TargetCell};
 use super::error::StoreError;
 use super::sql::{BadColumn, Builder, Row, Stored};
 use super::{Page, Store};
@@ -13,7 +14,7 @@ use super::{Page, Store};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DriftFilter {
     pub target: Option<TargetId>,
-    /// Only accounts of this OU.
+    /// Only accounts of this OU and of those below.
     pub organizational_unit: Option<OuPath>,
     pub region: Option<Region>,
     pub control: Option<ControlId>,
@@ -21,6 +22,51 @@ pub struct DriftFilter {
     pub status: Option<String>,
     /// Also what is accepted.
     pub waived: bool,
+}
+
+impl DriftFilter {
+    /// The conditions that cells `c` and accounts `a` are to meet, the status aside.
+    fn narrow(&self, list: &mut Builder) {
+        if !self.waived {
+            list.push(" and c.waiver_id is null");
+        }
+        if let Some(target) = self.target {
+            list.push(" and c.target_id = ").value(target);
+        }
+        if let Some(unit) = &self.organizational_unit {
+            list.push(" and ");
+            accounts::within(list, "a.organizational_unit", unit);
+        }
+        if let Some(region) = &self.region {
+            list.push(" and c.region = ").value(region.as_str());
+        }
+        if let Some(control) = &self.control {
+            list.push(" and c.control = ").value(control.as_str());
+        }
+    }
+}
+
+/// Cells of a target of which it cannot be told whether they differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// The organization's own where there is none.
+    pub account_id: Option<AccountId>,
+    /// One of `CellStatus::NAMES`.
+    pub status: &'static str,
+    pub cells: u64,
+}
+
+impl Stored for Unseen {
+    const TABLE: &'static str = "cell";
+    const KEY: &'static str = "account_id";
+
+    fn read(row: &Row) -> Result<Self, BadColumn> {
+        Ok(Unseen {
+            account_id: row.maybe_name("account_id")?,
+            status: cells::alike(row)?.status().name(),
+            cells: row.number("n")?,
+        })
+    }
 }
 
 /// Whose cell it is.
@@ -89,6 +135,28 @@ impl Store {
         }
     }
 
+    /// Cells of the same targets that are not known to differ, and not known to be in sync either: blocked, stuck, waiting,
+    /// never looked at. The filter's status does not matter. What is converging is about to be known.
+    pub async fn unseen_cells(&self, filter: &DriftFilter) -> Result<Vec<Unseen>, StoreError> {
+        let mut count =
+            Builder::new("select a.account_id, min(control) as control, min(region) as region, ");
+        count.push(cells::STATUS_COLUMNS).push(
+            ", count(*) as n from cell c left join account a on a.id = c.target_id
+             where c.drifted_since is null and (a.id is null or a.phase = 'governed')
+                and (not c.known or c.error is not null or c.waiting_for is not null)",
+        );
+        filter.narrow(&mut count);
+        count
+            .push(" group by a.account_id, ")
+            .push(cells::STATUS_GROUPS)
+            .push(" order by a.account_id");
+        let unseen: Vec<Unseen> = self.db().all(count.query()).await?;
+        Ok(unseen
+            .into_iter()
+            .filter(|unseen| ["blocked", "stuck", "waiting", "unknown"].contains(&unseen.status))
+            .collect())
+    }
+
     async fn drift_page(
         &self,
         filter: &DriftFilter,
@@ -100,22 +168,7 @@ impl Store {
              from cell c left join account a on a.id = c.target_id
              where c.drifted_since is not null and (a.id is null or a.phase = 'governed')",
         );
-        if !filter.waived {
-            list.push(" and c.waiver_id is null");
-        }
-        if let Some(target) = filter.target {
-            list.push(" and c.target_id = ").value(target);
-        }
-        if let Some(unit) = &filter.organizational_unit {
-            list.push(" and a.organizational_unit = ")
-                .value(unit.as_str());
-        }
-        if let Some(region) = &filter.region {
-            list.push(" and c.region = ").value(region.as_str());
-        }
-        if let Some(control) = &filter.control {
-            list.push(" and c.control = ").value(control.as_str());
-        }
+        filter.narrow(&mut list);
         if let Some((since, target, region, control)) = cursor.and_then(place) {
             list.push(" and (c.drifted_since, c.target_id, c.region, c.control) > (")
                 .list([since.into(), target.into(), region.into(), control.into()])

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use landfall_model::account::Phase;
 use landfall_model::cell::{Cell, CellKey, CellWaiver};
+use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::event::EventKind;
 use landfall_model::ids::Revision;
 use landfall_model::waiver_form::WaiverForm;
@@ -86,6 +87,94 @@ fn waiver() -> Value {
 }
 
 #[tokio::test]
+async fn an_empty_list_of_drift_says_what_nobody_could_look_at() {
+    let (server, _) = drifted().await;
+    let clear = server.get("/drift").await;
+    assert_eq!(clear.body["unseen"]["cells"], 0, "{}", clear.text);
+    let minute = SignedDuration::from_mins(1);
+    let now = now() + SignedDuration::from_hours(4);
+    let leases = server.store.claim(Uuid::now_v7(), now, 9, minute).await;
+    let lease = leases.unwrap().into_iter().next().unwrap();
+    let cell = |region: &str| {
+        let key = CellKey {
+            region: region.parse().unwrap(),
+            control: "guardduty.detector".parse().unwrap(),
+        };
+        Cell::unseen(key, Revision::of(b"1"), now)
+    };
+    let denied = |region: &str, kind| Cell {
+        error: Some(StoredError {
+            kind,
+            operation: "guardduty:ListDetectors".to_owned(),
+            message: "no".to_owned(),
+            request_id: None,
+        }),
+        attempts: 1,
+        ..cell(region)
+    };
+    let cells = [
+        denied("eu-west-2", CloudErrorKind::AccessDenied),
+        denied("eu-west-3", CloudErrorKind::AccessDenied),
+        // It is asked again in a moment.
+        denied("eu-north-1", CloudErrorKind::Throttled),
+        cell("us-west-1"),
+    ];
+    let results = Results {
+        cells: &cells,
+        ..Results::default()
+    };
+    let _ = server
+        .store
+        .put_results(&lease, &results, now)
+        .await
+        .unwrap();
+    for (filter, unseen) in [
+        (
+            "",
+            json!({ "cells": 3, "counts": { "blocked": 2, "unknown": 1 }, "accounts": [ACCOUNT] }),
+        ),
+        (
+            "region=eu-west-2&status=drifted",
+            json!({ "cells": 1, "counts": { "blocked": 1 }, "accounts": [ACCOUNT] }),
+        ),
+        (
+            "region=eu-west-1",
+            json!({ "cells": 0, "counts": {}, "accounts": [] }),
+        ),
+    ] {
+        let answer = server.get(&format!("/drift?{filter}")).await;
+        assert_eq!(answer.body["unseen"], unseen, "{filter}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_mistyped_filter_is_no_empty_list() {
+    let (server, _) = drifted().await;
+    for (path, names) in [
+        ("/drift?organizational_unit=Nope", "Applications/Production"),
+        ("/drift?control=config.recordr", "config.recorder"),
+        ("/drift?region=eu-west-9", "eu-west-1"),
+        ("/accounts?organizational_unit=Nope", "Applications"),
+        ("/account-requests?organizational_unit=Nope", "Applications"),
+    ] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, 400, "{path}: {}", answer.text);
+        assert!(answer.text.contains(names), "{path}: {}", answer.text);
+    }
+    for path in [
+        "/accounts?organizational_unit=Applications",
+        "/account-requests?organizational_unit=Applications/Production",
+    ] {
+        let answer = server.get(path).await;
+        let items = answer.body["items"].as_array().map(Vec::len);
+        assert_eq!(items, Some(1), "{path}: {}", answer.text);
+    }
+    // Only whole names: an OU whose name begins alike is another one.
+    let other = server.get("/accounts?organizational_unit=Restricted").await;
+    assert_eq!(other.body["items"], json!([]), "{}", other.text);
+}
+
+#[tokio::test]
 async fn drift_says_whose_it_is_and_what_is_expected() {
     let (server, waiver) = drifted().await;
     let drift = server.get("/drift").await;
@@ -113,7 +202,8 @@ async fn drift_says_whose_it_is_and_what_is_expected() {
         ("account_id=222222222222", 1),
         ("account_id=organization", 0),
         ("organizational_unit=Applications/Production", 1),
-        ("organizational_unit=Applications", 0),
+        ("organizational_unit=Applications", 1),
+        ("organizational_unit=Applications/Development", 0),
         ("region=us-east-1&control=guardduty.detector", 1),
         ("region=us-east-2", 0),
     ] {
