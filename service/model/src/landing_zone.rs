@@ -1,9 +1,13 @@
 //! The landing zone: what the organization as a whole is to look like. One TOML file, read at start, wrong or right as a whole.
 
-use std::collections::BTreeSet;
+mod bucket;
+mod check;
+mod regions;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, DeValue};
 
 use crate::ids::{AccountId, Email, OuPath, Region, Revision};
 use crate::plan::PlanRules;
@@ -20,6 +24,9 @@ pub struct LandingZone {
     pub home_region: Region,
     /// Every Region in which accounts carry their baseline.
     pub governed_regions: Vec<Region>,
+    /// Governed Regions that AWS opened after this version was made, which would else be taken for mistyped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub new_regions: Vec<Region>,
     #[serde(default)]
     pub roles: Roles,
     pub accounts: FoundationAccounts,
@@ -193,7 +200,17 @@ impl SettingsError {
         }
     }
 
-    /// The same, from the offset `at` on: the line of `at` itself where `needle` is empty or does not follow.
+    /// A rule that the value at `path` breaks: keys and indices with dots between them, `organizational_unit.2.path`. Where it
+    /// is left out, the line is that of what it would stand in.
+    fn at(file: &str, text: &str, path: &str, rule: impl Into<String>) -> Self {
+        SettingsError {
+            file: file.to_owned(),
+            line: start_of(text, path).map(|start| line_of(text, start)),
+            rule: rule.into(),
+        }
+    }
+
+    /// A rule that a well-formed file breaks, from the offset `at` on: the line of `at` itself where `needle` is empty or does not follow.
     pub(crate) fn rule_after(
         file: &str,
         text: &str,
@@ -243,6 +260,25 @@ impl SettingsError {
     }
 }
 
+/// Where in a TOML text the value at a path begins, or as much of the path as there is.
+fn start_of(text: &str, path: &str) -> Option<usize> {
+    let root = DeTable::parse(text).ok()?;
+    let mut steps = path.split('.');
+    let mut value = root.get_ref().get(steps.next()?)?;
+    for step in steps {
+        let next = match value.get_ref() {
+            DeValue::Table(table) => table.get(step),
+            DeValue::Array(list) => step.parse().ok().and_then(|index: usize| list.get(index)),
+            _ => None,
+        };
+        match next {
+            Some(next) => value = next,
+            None => break,
+        }
+    }
+    Some(value.span().start)
+}
+
 fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset.min(text.len())]
         .iter()
@@ -258,182 +294,6 @@ impl LandingZone {
             toml::from_str(text).map_err(|error| SettingsError::parse(file, text, &error))?;
         zone.check(file, text)?;
         Ok(zone)
-    }
-
-    fn check(&self, file: &str, text: &str) -> Result<(), SettingsError> {
-        let broken =
-            |needle: &str, rule: String| Err(SettingsError::rule(file, text, needle, rule));
-        let mut regions = BTreeSet::new();
-        for region in &self.governed_regions {
-            if !regions.insert(region) {
-                return broken(
-                    region.as_str(),
-                    format!("governed_regions names {region} twice"),
-                );
-            }
-        }
-        if !regions.contains(&self.home_region) {
-            return broken(
-                "home_region",
-                format!(
-                    "home_region {} is not one of governed_regions; add it there",
-                    self.home_region
-                ),
-            );
-        }
-        let mut units = BTreeSet::new();
-        for unit in &self.organizational_units {
-            if !units.insert(&unit.path) {
-                return broken(
-                    unit.path.as_str(),
-                    format!("the organizational unit {} is there twice", unit.path),
-                );
-            }
-            if unit.path.is_root() {
-                return broken(
-                    unit.path.as_str(),
-                    format!(
-                        "an organizational unit cannot be called {}: that is the root's own name",
-                        unit.path
-                    ),
-                );
-            }
-        }
-        for unit in &self.organizational_units {
-            if let Some(parent) = unit.path.parent().filter(|parent| !units.contains(parent)) {
-                return broken(
-                    unit.path.as_str(),
-                    format!(
-                        "the organizational unit {} stands below {parent}, which has no entry of its own",
-                        unit.path
-                    ),
-                );
-            }
-        }
-        let places = [
-            ("quarantine", &self.quarantine),
-            ("suspended", &self.suspended),
-            (
-                "accounts.log_archive.organizational_unit",
-                &self.accounts.log_archive.organizational_unit,
-            ),
-            (
-                "accounts.security.organizational_unit",
-                &self.accounts.security.organizational_unit,
-            ),
-        ];
-        for (setting, path) in places {
-            if !units.contains(path) {
-                return broken(
-                    path.as_str(),
-                    format!("{setting} is {path}, which is not among the organizational units"),
-                );
-            }
-        }
-        if let Some(path) = self
-            .rollout
-            .canary
-            .iter()
-            .find(|path| !units.contains(path))
-        {
-            return broken(
-                path.as_str(),
-                format!("rollout.canary names {path}, which is not among the organizational units"),
-            );
-        }
-        for (setting, percent, least) in [
-            ("second_wave_percent", self.rollout.second_wave_percent, 1),
-            ("error_budget_percent", self.rollout.error_budget_percent, 0),
-        ] {
-            if !(least..=100).contains(&percent) {
-                return broken(
-                    setting,
-                    format!("rollout.{setting} is {percent}; it must be from {least} to 100"),
-                );
-            }
-        }
-        if self.accounts.log_archive.email == self.accounts.security.email {
-            return broken(
-                self.accounts.security.email.as_str(),
-                "the log archive and the security account need different e-mails".to_owned(),
-            );
-        }
-        if !self.email_template.contains("{id}") {
-            return broken(
-                "email_template",
-                "email_template needs {id}, or every account would have the same e-mail".to_owned(),
-            );
-        }
-        if self.waivers.longest_days == 0 {
-            return broken(
-                "longest_days",
-                "waivers.longest_days must be at least 1".to_owned(),
-            );
-        }
-        if self.scps.longest_exemption_days == 0 {
-            return broken(
-                "longest_exemption_days",
-                "scps.longest_exemption_days must be at least 1".to_owned(),
-            );
-        }
-        if self.scps.attached < ScpSettings::LEAST_ATTACHED {
-            return broken(
-                "attached",
-                format!(
-                    "scps.attached is {}; it must be at least {}: FullAWSAccess, one of Landfall's, and one that is kept free for changes",
-                    self.scps.attached,
-                    ScpSettings::LEAST_ATTACHED
-                ),
-            );
-        }
-        if self.generated_email("0123456789ab").is_err() {
-            return broken(
-                "email_template",
-                format!(
-                    "email_template `{}` does not make an e-mail that AWS accepts (at most 64 characters)",
-                    self.email_template
-                ),
-            );
-        }
-        if !(0.0..=1.0).contains(&self.plans.approval_above) {
-            return broken(
-                "approval_above",
-                format!(
-                    "plans.approval_above is {}, but it is a share of the governed accounts: from 0 to 1, 0.1 for a tenth",
-                    self.plans.approval_above
-                ),
-            );
-        }
-        for (setting, name) in [
-            ("roles.management", &self.roles.management),
-            ("roles.execution", &self.roles.execution),
-        ] {
-            let valid = (1..=64).contains(&name.len())
-                && name
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b));
-            if !valid {
-                return broken(
-                    name,
-                    format!(
-                        "{setting} is not a role name: at most 64 of letters, digits and _+=,.@-"
-                    ),
-                );
-            }
-        }
-        for id in &self.roles.external_ids {
-            let valid = (2..=1_224).contains(&id.len())
-                && id
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
-            if !valid {
-                return broken(
-                    id,
-                    "an external id has 2 to 1224 of letters, digits and _+=,.@:/-".to_owned(),
-                );
-            }
-        }
-        Ok(())
     }
 
     /// The OU of a path.

@@ -20,6 +20,65 @@ fn the_example_is_right_and_governs_seventeen_regions() {
 }
 
 #[test]
+fn a_mistake_is_found_in_its_own_line() {
+    let lines = EXAMPLE.lines().count();
+    for (from, to, line_of, rule) in [
+        // `x` stands in the first line already.
+        (
+            "# external_ids = [\"0f1e2d3c-landfall\"]",
+            "external_ids = [\n\"fine\",\n\"x\"]",
+            "\"x\"]",
+            "an external id",
+        ),
+        (
+            "quarantine = \"Quarantine\"",
+            "quarantine = \"Admin/Nowhere\"",
+            "quarantine = ",
+            "quarantine is Admin/Nowhere",
+        ),
+        (
+            "\"us-east-2\", ",
+            "\"us-esat-2\", ",
+            "\"us-esat-2\"",
+            "did you mean us-east-2",
+        ),
+        (
+            "bucket = \"landfall-logs-{account}\"",
+            "bucket = \"Landfall_logs-{account}\"",
+            "bucket = \"L",
+            "lower-case",
+        ),
+    ] {
+        assert!(EXAMPLE.contains(from), "{from}");
+        let text = EXAMPLE.replace(from, to);
+        let error = LandingZone::parse("landing-zone.toml", &text).unwrap_err();
+        let line = text.lines().position(|line| line.contains(line_of));
+        assert_eq!(error.line, line.map(|line| line + 1), "{error}");
+        assert!(error.rule.contains(rule), "{error}");
+    }
+    let twice = format!("{EXAMPLE}\n[[organizational_unit]]\npath = \"Admin\"\n");
+    let error = LandingZone::parse("landing-zone.toml", &twice).unwrap_err();
+    assert_eq!(error.line, Some(lines + 3), "{error}");
+}
+
+#[test]
+fn a_region_that_is_newer_than_the_table_is_named_twice() {
+    let newer = EXAMPLE.replace("\"us-east-2\", ", "\"us-south-9\", ");
+    let error = LandingZone::parse("landing-zone.toml", &newer).unwrap_err();
+    assert!(error.rule.contains("new_regions"), "{error}");
+    let named = newer.replace(
+        "home_region =",
+        "new_regions = [\"us-south-9\"]\nhome_region =",
+    );
+    let zone = LandingZone::parse("landing-zone.toml", &named).unwrap();
+    assert!(
+        zone.governed_regions
+            .iter()
+            .any(|region| region.as_str() == "us-south-9")
+    );
+}
+
+#[test]
 fn a_mistake_is_named_with_its_line() {
     for (from, to, rule) in [
         (

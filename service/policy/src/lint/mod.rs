@@ -17,6 +17,8 @@ mod resources;
 
 use std::fmt;
 
+pub use nearest::nearest;
+
 use crate::element::Node;
 use crate::validate::Kind;
 use crate::{Policy, PolicyError, Statement, Version};

@@ -1,7 +1,7 @@
 //! Did you mean?
 
 /// The names that are most like `wanted`, at most three, the most alike first. None if nothing is near.
-pub(super) fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
+pub fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Vec<&'n str> {
     let wanted = wanted.to_ascii_lowercase();
     let most = (wanted.len() / 3).clamp(1, 4);
     let mut found: Vec<(usize, &str)> = names
