@@ -7,7 +7,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use landfall_model::request::FieldError;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_path_to_error::Segment;
 
 use super::problem::{Kind, Problem};
@@ -71,7 +71,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
     }
 }
 
-/// A JSON body that may be left out: then it is the type's default.
+/// A JSON body that may be left out, or be `null`: then it is the type's default.
 pub struct OptionalJson<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> {
@@ -80,7 +80,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJ
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let bytes = read(parts.uri.path(), body).await?;
-        if bytes.is_empty() {
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
             return Ok(OptionalJson(T::default()));
         }
         let request = Request::from_parts(parts, bytes.into());
@@ -106,6 +106,17 @@ fn is_json(parts: &Parts) -> bool {
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     use serde_json::error::Category;
 
+    // First of all whether it is JSON: what is wrong in its middle may only seem so because its end is missing.
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(bytes) {
+        return Err(malformed(&error));
+    }
+    // serde takes a list for an object whose fields come in order.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid(vec![FieldError {
+            pointer: String::new(),
+            rule: format!("must be {OBJECT}, not a list"),
+        }]));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let error = match serde_path_to_error::deserialize(&mut reader) {
         Ok(value) => match reader.end() {
@@ -135,14 +146,27 @@ fn malformed(error: &serde_json::Error) -> Problem {
     )
 }
 
-/// serde's words without the position that it appends.
+/// serde's words without the position that it appends, and without the names that types have in this program.
 fn rule(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
+    let text = match text.rfind(" at line ") {
+        Some(end) => &text[..end],
+        None => &text,
+    };
+    let rust = ["struct ", "a map", "internally tagged enum "];
+    match text.split_once("expected ") {
+        Some((before, expected)) if rust.iter().any(|word| expected.starts_with(word)) => {
+            format!("{before}expected {OBJECT}")
+        }
+        Some((before, expected)) if expected.starts_with("enum ") => {
+            format!("{before}expected a string")
+        }
+        _ => text.to_owned(),
     }
 }
+
+/// What a body is.
+const OBJECT: &str = "an object";
 
 fn pointer(path: &serde_path_to_error::Path, error: &serde_json::Error) -> String {
     let mut pointer = String::new();
@@ -234,6 +258,48 @@ mod tests {
         );
         assert_eq!(super::tests::problem("{} {}").status, 400);
         assert_eq!(super::tests::problem("").status, 400);
+    }
+
+    #[test]
+    fn a_body_is_an_object_and_no_type_of_this_program() {
+        for (body, status, rule) in [
+            (r#"["n", "e"]"#, 422, "must be an object, not a list"),
+            ("[]", 422, "must be an object, not a list"),
+            ("7", 422, "invalid type: integer `7`, expected an object"),
+            ("null", 422, "invalid type: null, expected an object"),
+            (
+                r#"{"tags": 1}"#,
+                422,
+                "invalid type: integer `1`, expected an object",
+            ),
+            (r#"{"a":"#, 400, ""),
+            ("[1,", 400, ""),
+        ] {
+            let problem = problem(body);
+            assert_eq!(problem.status, status, "{body}: {problem:?}");
+            let said = problem.errors.first().map_or("", |error| &error.rule);
+            assert_eq!(said, rule, "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_may_be_left_out_may_be_null() {
+        for (body, read) in [
+            ("", Some(0)),
+            (" null\n", Some(0)),
+            (r#"{"n": 7}"#, Some(7)),
+            ("[7]", None),
+        ] {
+            let request = Request::builder()
+                .header(CONTENT_TYPE, "application/json")
+                .body(body.into())
+                .unwrap();
+            let number = OptionalJson::<BTreeMap<String, u8>>::from_request(request, &())
+                .await
+                .ok()
+                .map(|OptionalJson(map)| map.get("n").copied().unwrap_or_default());
+            assert_eq!(number, read, "{body}");
+        }
     }
 
     #[test]
