@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::layer::SubscriberExt;
@@ -20,9 +20,7 @@ pub enum LogFormat {
 
 /// Starts logging to standard error. `filter` is a level or a list of `module=level`.
 pub fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).with_context(|| {
-        format!("LANDFALL_LOG `{filter}` is neither a level nor a list of module=level")
-    })?;
+    let filter = levels(filter)?;
     let lines = fmt::layer()
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
@@ -32,6 +30,26 @@ pub fn log(filter: &str, format: LogFormat) -> anyhow::Result<()> {
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
     }
     .context("another subscriber of the log is set already")
+}
+
+/// A filter of the log, with its mistakes refused.
+fn levels(text: &str) -> anyhow::Result<EnvFilter> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let mistyped = text.split(',').map(str::trim).find(|part| {
+        // To the filter a word alone may also be a module of which all is wanted: then the rest, and with it every
+        // module of a mistyped level, is off.
+        !part.contains('=') && !LEVELS.iter().any(|level| part.eq_ignore_ascii_case(level))
+    });
+    let wanted = || {
+        let levels = LEVELS.join(", ");
+        format!(
+            "LANDFALL_LOG `{text}` is wrong: it is one of {levels}, or a list of them and of module=level, such as info,landfall_server=debug"
+        )
+    };
+    match mistyped {
+        Some(_) => bail!(wanted()),
+        None => EnvFilter::try_new(text).with_context(wanted),
+    }
 }
 
 /// Seconds by which durations are counted: from an answer out of memory to a vend that waits for AWS.
@@ -47,4 +65,31 @@ pub fn metrics() -> anyhow::Result<PrometheusHandle> {
     builder
         .install_recorder()
         .context("another recorder of metrics is set already")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::levels;
+
+    #[test]
+    fn a_mistyped_level_is_refused() {
+        for text in [
+            "info",
+            "OFF",
+            "warn,landfall_server=debug",
+            "landfall_server=trace",
+        ] {
+            assert!(levels(text).is_ok(), "{text}");
+        }
+        for text in [
+            "bogus",
+            "",
+            "inof,landfall_server=debug",
+            "landfall_server=bogus",
+            "info,",
+        ] {
+            let error = levels(text).unwrap_err().to_string();
+            assert!(error.contains("one of off, error, warn"), "{text}: {error}");
+        }
+    }
 }
