@@ -72,6 +72,17 @@ async fn several_processes_may_migrate_at_once() {
         }
         assert_eq!(db.store.migrations_to_come().await.unwrap(), 0);
         db.store.ping().await.unwrap();
+        db.sql("update _sqlx_migrations set version = 99999999999999 where version = (select max(version) from _sqlx_migrations)")
+            .await
+            .expect("it is written");
+        let to_come = db.store.migrations_to_come().await.map(|_| ());
+        for newer in [to_come, db.store.migrate().await] {
+            let error = newer.expect_err("a newer program was here").to_string();
+            assert!(
+                error.contains("newer landfall") && error.contains("99999999999999"),
+                "{error}"
+            );
+        }
         for other in others {
             other.close().await;
         }

@@ -391,6 +391,7 @@ impl From<StoreError> for Problem {
             StoreError::Conflict { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Schema(_)
+            | StoreError::Newer { .. }
             | StoreError::Url { .. }
             | StoreError::Fault(_) => {
                 let (kind, detail) = Kind::of_status(StatusCode::INTERNAL_SERVER_ERROR);

@@ -13,7 +13,7 @@ use sqlx::{Connection as _, Transaction};
 
 use super::dialect::{self, Dialect};
 use super::error::StoreError;
-use super::sql::{Query, Row, Stored, query};
+use super::sql::{BadColumn, Query, Row, Stored, query};
 
 /// The schema of SQLite, oldest first.
 pub static LITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -22,6 +22,20 @@ pub static PG_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres")
 
 /// How long to wait for a connection, and on SQLite for the writer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A migration that was run.
+struct Migrated {
+    version: i64,
+}
+
+impl Stored for Migrated {
+    const TABLE: &'static str = "_sqlx_migrations";
+    const KEY: &'static str = "version";
+
+    fn read(row: &Row) -> Result<Self, BadColumn> {
+        row.integer("version").map(|version| Migrated { version })
+    }
+}
 
 /// SQLite takes one writer at a time, so one connection writes and nobody meets `SQLITE_BUSY`; readers see the last
 /// commit meanwhile.
@@ -97,7 +111,7 @@ impl Db {
         Ok(())
     }
 
-    /// How many migrations were not run yet. Changes nothing, and asks nothing of a schema that is not there.
+    /// How many migrations were not run yet; an error where one was run that is newer than this program. Changes nothing, and asks nothing of a schema that is not there.
     pub(super) async fn migrations_to_come(&self) -> Result<usize, StoreError> {
         let (known, table) = match self {
             Db::Lite { .. } => (
@@ -110,12 +124,15 @@ impl Db {
                  where tablename = '_sqlx_migrations' and schemaname = current_schema()",
             ),
         };
-        let known = known.iter().count();
         if self.rows(query(table)).await?.is_empty() {
-            return Ok(known);
+            return Ok(known.iter().count());
         }
         let run = query("select version from _sqlx_migrations where success");
-        Ok(known.saturating_sub(self.rows(run).await?.len()))
+        let run: Vec<Migrated> = self.all(run).await?;
+        match run.iter().find(|run| !known.version_exists(run.version)) {
+            Some(&Migrated { version }) => Err(StoreError::Newer { version }),
+            None => Ok(known.iter().count().saturating_sub(run.len())),
+        }
     }
 
     pub(super) fn dialect(&self) -> &'static Dialect {
@@ -279,6 +296,7 @@ async fn lite_migrate(connection: &mut SqliteConnection) -> Result<(), StoreErro
 fn schema(error: MigrateError) -> StoreError {
     match error {
         MigrateError::Execute(error) => StoreError::from(error),
+        MigrateError::VersionMissing(version) => StoreError::Newer { version },
         error => StoreError::Schema(error),
     }
 }

@@ -24,6 +24,11 @@ pub enum StoreError {
     /// The schema is not the one that this program was built for.
     #[error("the database's schema cannot be brought up to date")]
     Schema(#[source] MigrateError),
+    /// A newer program brought the schema up to date.
+    #[error(
+        "the database was written by a newer landfall: its migration {version} is unknown here. Start that version"
+    )]
+    Newer { version: i64 },
     /// The database's URL is not one that Landfall understands.
     #[error("`{url}` is not a database Landfall can use: {reason}")]
     Url { url: String, reason: String },
