@@ -87,6 +87,11 @@ impl Decision {
     }
 }
 
+/// Whether two names stand for one person: letters that differ in case alone make nobody else.
+pub fn is_same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
 /// Why somebody cannot decide so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Objection {
@@ -127,7 +132,7 @@ impl Consent {
     pub fn may(&self, decision: Decision, by: &str, now: Timestamp) -> Result<(), Objection> {
         let state = self.state(now);
         match (decision, state) {
-            (Decision::Approve, ConsentState::Proposed) if by == self.requested_by => {
+            (Decision::Approve, ConsentState::Proposed) if is_same(by, &self.requested_by) => {
                 Err(Objection::Own)
             }
             (Decision::Approve | Decision::Reject, ConsentState::Proposed)
@@ -234,6 +239,7 @@ mod tests {
         for (consent, decision, by, day, answer) in [
             (proposed(), Approve, "bob", 2, Ok(())),
             (proposed(), Approve, "alice", 2, Err(Objection::Own)),
+            (proposed(), Approve, "Alice", 2, Err(Objection::Own)),
             (proposed(), Reject, "bob", 2, Ok(())),
             (proposed(), Revoke, "alice", 2, Ok(())),
             (proposed(), Approve, "bob", 10, wrong(ConsentState::Expired)),

@@ -18,10 +18,13 @@ use super::Api;
 use super::problem::{Kind, Problem};
 pub use crate::store::Role;
 
+/// Who comes with the token that the server was started with.
+pub(super) const BOOTSTRAP: &str = "bootstrap";
+
 /// Who is calling.
 #[derive(Clone, Debug)]
 pub struct Principal {
-    /// The token's id, or `bootstrap`.
+    /// The token's id, or [`BOOTSTRAP`].
     pub id: String,
     /// What the token is called; events name it.
     pub name: String,

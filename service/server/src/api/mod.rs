@@ -153,8 +153,8 @@ impl Api {
         // `blake3::Hash` compares in constant time.
         if self.bootstrap == Some(hash) {
             return Ok(Some(Principal {
-                id: "bootstrap".to_owned(),
-                name: "bootstrap".to_owned(),
+                id: auth::BOOTSTRAP.to_owned(),
+                name: auth::BOOTSTRAP.to_owned(),
                 role: Role::Administrator,
             }));
         }

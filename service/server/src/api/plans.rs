@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
+use landfall_model::consent;
 use landfall_model::plan::{HOLDS, PlanRules, PlanState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -258,7 +259,7 @@ async fn approve(
 ) -> Result<Reply<Plan>, Problem> {
     authorize(&principal, Action::Decide)?;
     let plan = api.plan(id).await?;
-    if plan.made_by == principal.name {
+    if consent::is_same(&plan.made_by, &principal.name) {
         return Err(Problem::new(
             Kind::Forbidden,
             format!(

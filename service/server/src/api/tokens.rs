@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
+use landfall_model::consent::is_same;
 use landfall_model::request::FieldError;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use super::idempotency::Remember;
 use super::page::Page;
 use super::problem::{Problem, ProblemDocument};
 use super::{Api, schema};
-use crate::store::{ApiToken, NewToken};
+use crate::store::{ApiToken, LANDFALL, NewToken};
 
 /// How many characters of a token are shown, `lf_` included.
 const PREFIX: usize = 9;
@@ -113,7 +114,7 @@ async fn create(
         id: Uuid::now_v7(),
         prefix: secret.expose_secret()[..PREFIX].to_owned(),
         hash: auth::hash(&secret).to_hex().to_string(),
-        name: checked_name(&form.name)?,
+        name: api.free_name(&form.name, now).await?,
         role: form.role,
         expires_at: expiry(form.expires_in_days, now)?,
     };
@@ -129,6 +130,39 @@ async fn create(
     let never = HeaderValue::from_static("no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, never);
     Ok(response)
+}
+
+/// Names that stand in the history for somebody else than the bearer of a token.
+const RESERVED: [&str; 2] = [auth::BOOTSTRAP, LANDFALL];
+
+impl Api {
+    /// A name for a new token: the history tells people apart by it. One name may have several tokens, so that one can take
+    /// over from another.
+    async fn free_name(&self, name: &str, now: Timestamp) -> Result<String, Problem> {
+        let name = checked_name(name)?;
+        let taken = |rule: String| {
+            Err(Problem::invalid(vec![FieldError {
+                pointer: "/name".to_owned(),
+                rule,
+            }]))
+        };
+        if let Some(reserved) = RESERVED.iter().find(|other| is_same(other, &name)) {
+            return taken(format!(
+                "`{reserved}` is a name of Landfall's own: take another"
+            ));
+        }
+        let tokens = self.store.list_tokens().await?;
+        let alike = |token: &&ApiToken| {
+            token.is_valid(now) && token.name != name && is_same(&token.name, &name)
+        };
+        match tokens.iter().find(alike) {
+            Some(other) => taken(format!(
+                "differs from `{}`, which has a token, in capitals alone: take that name, or one that nobody mixes up with it",
+                other.name
+            )),
+            None => Ok(name),
+        }
+    }
 }
 
 fn checked_name(name: &str) -> Result<String, Problem> {

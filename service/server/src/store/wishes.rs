@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use landfall_model::account::Phase;
 use landfall_model::aws_state::AwsState;
+use landfall_model::consent;
 use landfall_model::event::EventKind;
 use landfall_model::ids::{OuPath, TargetId};
 
@@ -220,7 +221,9 @@ impl Store {
         let refusal = match (&wish, verdict) {
             (None, _) => Some(Judged::NoWish),
             (Some(wish), Verdict::Agree) if wish.agreed.is_some() => Some(Judged::NoWish),
-            (Some(wish), Verdict::Agree) if wish.asked_by == actor => Some(Judged::OwnWish),
+            (Some(wish), Verdict::Agree) if consent::is_same(&wish.asked_by, actor) => {
+                Some(Judged::OwnWish)
+            }
             (Some(wish), Verdict::Refuse | Verdict::TakeBack)
                 if wish.agreed.is_some() && !before.aws_state.is_looked_after() =>
             {

@@ -45,6 +45,26 @@ async fn a_token_lets_in_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn names_that_history_would_mix_up_are_refused() {
+    let server = Server::start().await;
+    for (name, status) in [
+        ("Security", 201),
+        // Another token for the same person.
+        ("Security", 201),
+        ("security", 422),
+        (" SECURITY ", 422),
+        ("bootstrap", 422),
+        ("Landfall", 422),
+        ("landfall-ci", 201),
+    ] {
+        let made = server
+            .post("/tokens", &json!({ "name": name, "role": "engineer" }))
+            .await;
+        assert_eq!(made.status, status, "{name}: {}", made.text);
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_call_does_not_tell_the_token_again() {
     let server = Server::start().await;
     let body = json!({ "name": "ci", "role": "platform" });
