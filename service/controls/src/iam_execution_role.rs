@@ -22,12 +22,13 @@ use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Scope;
 use landfall_model::place::Place;
 use landfall_policy::{Context, Policy, PrincipalView, Request};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
 use crate::control::Control;
 use crate::error::CloudError;
+use crate::external_id;
 use crate::session::Session;
 
 pub(crate) struct IamExecutionRole;
@@ -43,6 +44,7 @@ pub(crate) struct Parameters {
 pub(crate) struct Desired {
     role: String,
     managed_policies: BTreeSet<String>,
+    #[serde(serialize_with = "veiled")]
     trust: Value,
 }
 
@@ -50,6 +52,7 @@ pub(crate) struct Desired {
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Observed {
     managed_policies: BTreeSet<String>,
+    #[serde(serialize_with = "veiled")]
     trust: Value,
 }
 
@@ -202,6 +205,11 @@ fn management_role(place: &Place) -> String {
         "arn:aws:iam::{}:role/{}",
         place.organization.management_account, place.landing_zone.roles.management
     )
+}
+
+/// A trust policy as it is stored and shown.
+fn veiled<S: Serializer>(trust: &Value, to: S) -> Result<S::Ok, S::Error> {
+    external_id::veiled(trust.clone()).serialize(to)
 }
 
 /// Whether a trust policy lets the management role in when it comes as Landfall does.
@@ -371,6 +379,23 @@ mod tests {
         assert!(!lets_in(&planned_before, &place(&["new"])));
         assert!(!lets_in(&planned_before, &place(&[])));
         assert!(!lets_in(&json!({ "Statement": [] }), &place(&[])));
+    }
+
+    #[test]
+    fn an_external_id_is_shown_to_nobody() {
+        let shown = |ids: &[&str]| {
+            let observed = Observed {
+                managed_policies: BTreeSet::new(),
+                trust: trust(&place(ids)),
+            };
+            serde_json::to_string(&observed).unwrap()
+        };
+        for ids in [&["hush-1"][..], &["hush-1", "hush-2"]] {
+            assert!(!shown(ids).contains("hush"), "{}", shown(ids));
+            assert!(shown(ids).contains("sts:ExternalId"), "{}", shown(ids));
+        }
+        assert_ne!(shown(&["hush-1"]), shown(&["hush-2"]));
+        assert_eq!(shown(&["hush-1"]), shown(&["hush-1"]));
     }
 
     #[test]

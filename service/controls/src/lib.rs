@@ -10,6 +10,7 @@ pub mod cloud;
 pub mod control;
 pub mod enrollment;
 pub mod error;
+pub mod external_id;
 pub mod limiter;
 pub mod limits;
 mod line;

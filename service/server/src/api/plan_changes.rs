@@ -3,6 +3,7 @@
 use axum::Json as Reply;
 use axum::extract::State;
 use landfall_controls::control::PlannedChange;
+use landfall_controls::external_id;
 use landfall_model::ids::TargetId;
 use landfall_model::plan::{CellOutcome, Effect, TargetStage};
 use serde::{Deserialize, Serialize};
@@ -145,7 +146,8 @@ impl From<PlannedChange> for Change {
         Change {
             effect: Effect::of(&change.sentence),
             sentence: change.sentence,
-            change: change.change,
+            // It is kept as it is to be applied; it is shown to everybody.
+            change: external_id::veiled(change.change),
         }
     }
 }
