@@ -35,6 +35,7 @@ pub mod assets;
 pub mod auth;
 pub mod baselines;
 pub mod cells;
+mod common;
 pub mod consent;
 pub mod decisions;
 pub mod drift;
@@ -218,5 +219,7 @@ fn versioned() -> OpenApiRouter<Api> {
     let all = routers
         .into_iter()
         .fold(OpenApiRouter::new(), OpenApiRouter::merge);
-    OpenApiRouter::with_openapi(reference::description()).nest("/api/v1", all)
+    let mut all = OpenApiRouter::with_openapi(reference::description()).nest("/api/v1", all);
+    common::complete(all.get_openapi_mut());
+    all
 }

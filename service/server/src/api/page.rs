@@ -9,7 +9,7 @@ use crate::store;
 
 /// How many items a page has when nobody says, and at most.
 const DEFAULT_LIMIT: u32 = 50;
-const MOST: u32 = 500;
+pub(super) const MOST: u32 = 500;
 
 /// One page of a list.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
