@@ -236,7 +236,9 @@ mod tests {
             assert!(
                 name == ORGANIZATION
                     || INSTEAD.contains(&name.as_str())
-                    || units.chain([&zone.management.baseline]).any(|used| used == name),
+                    || units
+                        .chain([&zone.management.baseline])
+                        .any(|used| used == name),
                 "nothing in deploy/landing-zone.toml has the baseline {name}: name it there"
             );
             assert!(
