@@ -38,6 +38,10 @@ use reading::Reading;
 /// How many folders are listed at once, and how many files are got at once.
 const AT_ONCE: usize = 12;
 
+/// How many files of one folder are known at once: a trail writes some three hundred a day. They are listed from the oldest on, and
+/// read from the newest, so that a folder has to be listed to its end.
+const LISTED: usize = 200_000;
+
 /// The Region in which calls of global services are recorded.
 const GLOBAL: &str = "us-east-1";
 

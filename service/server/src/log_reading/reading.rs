@@ -9,7 +9,7 @@ use landfall_controls::trail_logs::{Folder, LogFile};
 use landfall_model::ids::AccountId;
 use tokio::time::Instant;
 
-use super::{AT_ONCE, Cursor, Fetched, GLOBAL, Opened, Wanted};
+use super::{AT_ONCE, Cursor, Fetched, GLOBAL, LISTED, Opened, Wanted};
 use crate::scp_check::log_files::Unread;
 use crate::scp_check::report::{LogFiles, counted_u64, grouped};
 
@@ -195,7 +195,7 @@ impl<'a> Reading<'a> {
             self.tally().cut_off(index, None);
             return Vec::new();
         }
-        let listed = self.from.logs.files(&folder, self.from.bounds.files).await;
+        let listed = self.from.logs.files(&folder, LISTED).await;
         let mut tally = self.tally();
         match listed {
             Ok((mut files, more)) => {
