@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
 use super::client::{Client, path, query};
 use super::out;
@@ -74,7 +73,10 @@ pub(super) async fn run(command: DriftCommand) -> anyhow::Result<ExitCode> {
     let most = command.limit.map_or(usize::MAX, NonZeroUsize::get);
     let items: Vec<Drift> = items.into_iter().take(most).collect();
     if client.json {
-        out::json(&json!({ "items": items, "unseen": unseen }))?;
+        out::json(&items)?;
+        if let Some(text) = untold(&unseen) {
+            anstream::eprintln!("landfall: {text}");
+        }
         return Ok(status);
     }
     match (items.is_empty(), unseen.cells) {
