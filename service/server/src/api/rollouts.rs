@@ -419,7 +419,7 @@ async fn decide(
         .await?;
     let wrong = |detail: String| Err(Problem::new(Kind::WrongState, detail));
     match decided {
-        RolloutDecided::Done(rollout) => standing(api, rollout).await.map(Reply),
+        RolloutDecided::Done(rollout) => standing(api, *rollout).await.map(Reply),
         RolloutDecided::NotFound => Err(unknown(id)),
         RolloutDecided::WrongState(state) => wrong(format!(
             "The rollout is {}; {}.",

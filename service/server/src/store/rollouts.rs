@@ -43,7 +43,7 @@ pub struct Course {
 /// What became of a person's decision.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RolloutDecided {
-    Done(Rollout),
+    Done(Box<Rollout>),
     /// It is in a state where this cannot be decided.
     WrongState(RolloutState),
     /// A later rollout has taken its place.
@@ -249,7 +249,7 @@ impl Store {
         lease::wake_in(&mut tx, TargetId::Organization, now, 0).await?;
         self.commit(tx, &[Tell::Due, Tell::Events(TargetId::Organization)])
             .await?;
-        Ok(RolloutDecided::Done(decided))
+        Ok(RolloutDecided::Done(Box::new(decided)))
     }
 }
 
