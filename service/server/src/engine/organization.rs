@@ -175,12 +175,15 @@ impl Engine {
     /// settled what it is to have. It is neither made nor moved: its place is where it stands.
     async fn take_in_management_account(&self) -> Result<(), PassError> {
         let known = self.store.account_by_purpose(Purpose::Management).await?;
+        if known.is_some() {
+            return Ok(());
+        }
         let course = self.store.course().await?;
         let root = OuPath::root();
         let settled = course
             .as_ref()
             .and_then(|course| course.settled.of(Purpose::Management, &root));
-        if known.is_some() || settled.is_none() {
+        if settled.is_none() {
             return Ok(());
         }
         let found = self.found().await?;
