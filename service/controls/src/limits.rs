@@ -69,7 +69,13 @@ pub fn bucket(action: &'static str) -> (&'static str, Rate) {
             "ec2" => (other, rate(5.0, 50.0)),
             "guardduty" if is_read(other) => ("guardduty-read", rate(20.0, 30.0)),
             "guardduty" => ("guardduty-write", rate(10.0, 15.0)),
-            "securityhub" if other == "securityhub:BatchEnableStandards" => {
+            "securityhub"
+                if [
+                    "securityhub:BatchEnableStandards",
+                    "securityhub:GetEnabledStandards",
+                ]
+                .contains(&other) =>
+            {
                 (action, rate(1.0, 1.0))
             }
             "securityhub" => ("securityhub", rate(10.0, 30.0)),
