@@ -67,7 +67,10 @@ async fn a_use_that_begins_between_the_look_and_the_step_stops_the_removal() {
 
     let look = stage.look(control(), &here()).await.expect("it is seen");
     assert!(look.changes[0].sentence.contains(&interface));
-    assert_eq!(look.observed["vpc"]["gateways"][0]["attached"], true);
+    assert_eq!(
+        look.observed.to_value()["vpc"]["gateways"][0]["attached"],
+        true
+    );
     somebody(&stage, "remove", "id", json!(interface));
     stage.converge(control(), &here()).await;
 }

@@ -231,7 +231,7 @@ async fn an_account_made_by_hand_is_adopted_with_what_it_has() {
         .iter()
         .filter(|cell| cell.key.control.as_str() == "config.recorder")
     {
-        let seen = cell.observed.as_ref().expect("it was seen");
+        let seen = cell.observed.as_ref().expect("it was seen").to_value();
         assert_eq!(seen["recorder"]["name"], "theirs", "{seen}");
     }
     let events = store

@@ -365,10 +365,9 @@ async fn a_move_changes_the_policies_that_bind_and_one_into_a_guarded_ou_needs_a
         let placed = cells.iter().any(|cell| {
             cell.key.control.as_str() == "organizations.placement"
                 && cell.status() == CellStatus::InSync
-                && cell
-                    .observed
-                    .as_ref()
-                    .is_some_and(|seen| seen["organizational_unit"] == "Applications/Production")
+                && cell.observed.as_ref().is_some_and(|seen| {
+                    seen.to_value()["organizational_unit"] == "Applications/Production"
+                })
         });
         placed.then_some(())
     })

@@ -88,7 +88,7 @@ async fn from_a_bare_organization(membership: &str) {
         let members: Vec<&Cell> = members.collect();
         assert_eq!(members.len(), REGIONS.len(), "{control}");
         for cell in members {
-            let observed = cell.observed.as_ref().expect("it was looked at");
+            let observed = cell.observed.as_ref().expect("it was looked at").to_value();
             assert_eq!(observed["listed"]["status"], "Enabled", "{observed}");
         }
     }

@@ -49,8 +49,9 @@ async fn an_invited_account_accepts_and_both_sides_say_so() {
             assert!(look.changes.is_empty(), "{id}: {:?}", look.changes);
             assert_eq!(before, stage.world.mutating_calls());
             let security = stage.security_account().as_str();
-            assert_eq!(look.observed["administrator"], json!(security), "{id}");
-            assert_eq!(look.observed["listed"]["status"], json!("Enabled"), "{id}");
+            let observed = look.observed.to_value();
+            assert_eq!(observed["administrator"], json!(security), "{id}");
+            assert_eq!(observed["listed"]["status"], json!("Enabled"), "{id}");
         }
     }
     let calls = stage.world.mutating_calls();

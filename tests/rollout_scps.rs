@@ -127,7 +127,7 @@ impl Story {
         let mut cells = cells.iter();
         let policies = cells.find(|cell| cell.key.control.as_str() == "organizations.policies");
         let observed = policies.and_then(|cell| cell.observed.clone());
-        let observed = observed.expect("the policies were looked at");
+        let observed = observed.expect("the policies were looked at").to_value();
         let name = |id: &str| {
             let mut targets = observed["targets"].as_array().into_iter().flatten();
             let target = targets.find(|target| target["id"] == id);

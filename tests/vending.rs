@@ -239,7 +239,7 @@ async fn by_invitation_an_account_becomes_a_member_without_a_delegated_administr
         assert_eq!(members.len(), 2, "{control}");
         for cell in members {
             assert_eq!(cell.status(), CellStatus::InSync, "{cell:?}");
-            let observed = cell.observed.as_ref().expect("it was looked at");
+            let observed = cell.observed.as_ref().expect("it was looked at").to_value();
             assert_eq!(observed["listed"]["status"], "Enabled", "{observed}");
             assert!(observed["administrator"].is_string(), "{observed}");
         }

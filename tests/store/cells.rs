@@ -1,7 +1,6 @@
 //! Cells come back as they were put, are counted by the status they have, and drift is listed.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_model::account::Phase;
@@ -9,6 +8,7 @@ use landfall_model::cell::{Cell, CellKey, CellWaiver};
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{ControlId, Revision};
+use landfall_model::json_text::JsonText;
 use landfall_model::repair::Repairs;
 use landfall_model::waiver::Beneficiary;
 use landfall_server::store::{DriftFilter, LeaseState, NewEvent, Results, StoreError, Unchanged};
@@ -25,8 +25,8 @@ pub(super) fn cell(region: &str, control: &str) -> Cell {
     };
     Cell {
         known: true,
-        observed: Some(Arc::new(
-            json!({"detector": "d-1", "enabled": true, "nothing": null}),
+        observed: Some(JsonText::of(
+            &json!({"detector": "d-1", "enabled": true, "nothing": null}),
         )),
         observed_at: Some(at(7)),
         ..Cell::unseen(key, Revision::of(b"1"), at(9))
@@ -73,7 +73,7 @@ async fn cells_come_back_as_they_were_put() {
         };
         let mut cells = vec![
             Cell {
-                desired: Some(json!({"enabled": true})),
+                desired: Some(JsonText::of(&json!({"enabled": true}))),
                 repairs: FOUGHT_OVER,
                 ..drifted("eu-central-1", "a.a", at(5))
             },

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use landfall_model::asset::Asset;
 use landfall_model::control::{Descriptor, Scope};
 use landfall_model::ids::{ControlId, Revision};
+use landfall_model::json_text::JsonText;
 use landfall_model::place::Place;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -82,12 +83,12 @@ pub struct PlannedChange {
 pub struct Desired {
     pub revision: Revision,
     value: Box<dyn Any + Send + Sync>,
-    to_json: fn(&(dyn Any + Send + Sync)) -> Value,
+    to_json: fn(&(dyn Any + Send + Sync)) -> JsonText,
 }
 
 impl Desired {
     /// What a cell must have, in the control's words.
-    pub fn to_json(&self) -> Value {
+    pub fn to_json(&self) -> JsonText {
         (self.to_json)(self.value.as_ref())
     }
 }
@@ -95,7 +96,8 @@ impl Desired {
 /// What came of a look.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Look {
-    pub observed: Value,
+    /// In the control's words.
+    pub observed: JsonText,
     pub changes: Vec<PlannedChange>,
     pub assets: Vec<Asset>,
 }
@@ -174,7 +176,7 @@ impl<C: Control> AnyControl for Erased<C> {
                 let desired: &C::Desired = value
                     .downcast_ref()
                     .expect("a desired state goes with the control that made it");
-                serde_json::to_value(desired).expect("desired states are plain data")
+                JsonText::of(desired)
             },
         })
     }
@@ -193,7 +195,7 @@ impl<C: Control> AnyControl for Erased<C> {
             let changes = C::plan(desired, &observed);
             Ok(Look {
                 assets: C::assets(aws.place(), &observed),
-                observed: serde_json::to_value(&observed).expect("observed states are plain data"),
+                observed: JsonText::of(&observed),
                 changes: changes
                     .iter()
                     .map(|change| PlannedChange {

@@ -13,6 +13,7 @@ use std::fmt;
 use landfall_model::asset::Asset;
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Scope;
+use landfall_model::json_text::JsonText;
 use landfall_model::place::Place;
 use landfall_model::scp::changeover::{Changeover, NoRoom, Step};
 use landfall_model::scp::{Document, FULL_AWS_ACCESS, ScpTarget, sources};
@@ -298,7 +299,8 @@ impl Control for OrganizationsPolicies {
 }
 
 /// The policies on each target that are not Landfall's, by the target's name, in what this control saw.
-pub fn others(observed: &serde_json::Value) -> BTreeMap<String, Vec<String>> {
+pub fn others(observed: &JsonText) -> BTreeMap<String, Vec<String>> {
+    let observed = observed.to_value();
     let targets = observed["targets"].as_array().into_iter().flatten();
     let of_target = |target: &serde_json::Value| {
         let names = target["others"].as_array()?.iter();

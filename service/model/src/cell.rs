@@ -1,15 +1,14 @@
 //! A cell: one control on one target in one Region, what was last seen of it, and what that means.
 
 use std::fmt;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::cloud_error::{CloudErrorKind, Help, StoredError};
 use crate::ids::{ControlId, Region, Revision};
+use crate::json_text::JsonText;
 use crate::repair::Repairs;
 
 /// Which cell of a target. Cells that are not regional stand under the home Region.
@@ -34,14 +33,14 @@ pub struct Cell {
     /// `false` from before a mutating call until AWS was looked at again: what is there may be anything.
     pub known: bool,
     /// What AWS had at `observed_at`, in the control's words.
-    pub observed: Option<Arc<Value>>,
+    pub observed: Option<JsonText>,
     pub observed_at: Option<Timestamp>,
     /// What would have to change, as sentences; empty when observed is as desired.
     pub drift: Vec<String>,
     /// Since when it differs.
     pub drifted_since: Option<Timestamp>,
     /// What it must have, in the control's words; kept while it differs.
-    pub desired: Option<Value>,
+    pub desired: Option<JsonText>,
     /// When somebody asked for its repair, until it is in sync.
     pub repair_asked_at: Option<Timestamp>,
     pub repairs: Repairs,
@@ -268,7 +267,7 @@ mod tests {
     #[test]
     fn only_times_may_differ_of_a_cell_that_is_as_it_was() {
         let before = Cell {
-            observed: Some(Arc::new(Value::from(1))),
+            observed: Some(JsonText::of(&1)),
             ..cell()
         };
         let later = Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1);
@@ -283,10 +282,10 @@ mod tests {
             |cell| cell.key.region = "us-east-1".parse().unwrap(),
             |cell| cell.revision = Revision::of(b"2"),
             |cell| cell.known = true,
-            |cell| cell.observed = Some(Arc::new(Value::from(2))),
+            |cell| cell.observed = Some(JsonText::of(&2)),
             |cell| cell.drift = vec!["it".to_owned()],
             |cell| cell.drifted_since = Some(Timestamp::UNIX_EPOCH),
-            |cell| cell.desired = Some(Value::Null),
+            |cell| cell.desired = Some(JsonText::of(&())),
             |cell| cell.repair_asked_at = Some(Timestamp::UNIX_EPOCH),
             |cell| cell.repairs.in_a_row = 1,
             |cell| cell.waiting_for = Some("a.b".parse().unwrap()),

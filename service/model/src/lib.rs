@@ -18,6 +18,7 @@ pub mod creation;
 pub mod event;
 pub mod finding;
 pub mod ids;
+pub mod json_text;
 pub mod landing_zone;
 pub mod place;
 pub mod plan;

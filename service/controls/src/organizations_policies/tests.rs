@@ -133,10 +133,10 @@ fn others_are_told_from_what_was_seen() {
             &["aws-guardrails-x", FULL_AWS_ACCESS],
         )],
     };
-    let found = others(&serde_json::to_value(&observed).unwrap());
+    let found = others(&JsonText::of(&observed));
     let expected = vec![FULL_AWS_ACCESS.to_owned(), "aws-guardrails-x".to_owned()];
     assert_eq!(found, [("Admin".to_owned(), expected)].into());
-    assert_eq!(others(&serde_json::Value::Null), BTreeMap::new());
+    assert_eq!(others(&JsonText::of(&())), BTreeMap::new());
 }
 
 #[test]

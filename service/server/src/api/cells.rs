@@ -1,13 +1,13 @@
 //! Cells: each Region × control of a target, with the status that follows from what was seen.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::extract::State;
 use jiff::Timestamp;
 use landfall_model::cell::{Cell, CellStatus};
 use landfall_model::cloud_error::{Help, StoredError};
 use landfall_model::ids::TargetId;
+use landfall_model::json_text::JsonText;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -146,7 +146,7 @@ impl From<Cell> for CellState {
             waiver_id: cell.waiver.map(|waiver| waiver.id),
             waiting_for: cell.waiting_for.map(String::from),
             error: cell.error.map(CellError::from),
-            observed: cell.observed.map(Arc::unwrap_or_clone),
+            observed: cell.observed.as_ref().map(JsonText::to_value),
             observed_at: cell.observed_at,
             attempts: cell.attempts,
             due_at: cell.due_at,

@@ -1,7 +1,6 @@
 //! What differs from its baseline now, and the wish to have it repaired.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use axum::Json as Reply;
 use axum::extract::State;
@@ -9,6 +8,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use landfall_model::cell::{CellKey, CellStatus};
 use landfall_model::ids::TargetId;
+use landfall_model::json_text::JsonText;
 use landfall_model::request::FieldError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,8 +109,8 @@ impl From<DriftedCell> for Drift {
             control: cell.key.control.into(),
             status: status.name().to_owned(),
             expected: cell.drift,
-            desired: cell.desired,
-            observed: cell.observed.map(Arc::unwrap_or_clone),
+            desired: cell.desired.as_ref().map(JsonText::to_value),
+            observed: cell.observed.as_ref().map(JsonText::to_value),
             observed_at: cell.observed_at,
             drifted_since: cell.drifted_since,
             attempts: cell.attempts,

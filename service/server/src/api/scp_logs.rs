@@ -209,8 +209,8 @@ impl Api {
     async fn has_trail(&self) -> Result<bool, StoreError> {
         let cells = self.store.cells(TargetId::Organization).await?;
         let cell = cells.iter().find(|cell| cell.key.control.as_str() == TRAIL);
-        let trail = cell.and_then(|cell| cell.observed.as_ref()?.get("trail"));
-        Ok(trail.is_some_and(|trail| !trail.is_null()))
+        let seen = cell.and_then(|cell| cell.observed.as_ref());
+        Ok(seen.is_some_and(|seen| !seen.to_value()["trail"].is_null()))
     }
 }
 

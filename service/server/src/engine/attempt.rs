@@ -121,7 +121,7 @@ impl Attempt<'_> {
         }
         cell.revision = desired.revision.clone();
         cell.known = true;
-        cell.observed = Some(Arc::new(look.observed));
+        cell.observed = Some(look.observed);
         cell.observed_at = Some(now);
         cell.drift = look
             .changes

@@ -27,7 +27,7 @@ use super::attempt::Attempt;
 use super::board::Board;
 use super::cells::Work;
 use super::journal::{Entry, Journal, Writer};
-use super::plans::{Looked, Patience, hash};
+use super::plans::{Looked, Patience, digest};
 use super::touched::Touches;
 use super::{Engine, PassError, held};
 use crate::store::{PlanCell, PlanWork};
@@ -403,7 +403,7 @@ fn what_moved(planned: &PlanCell, looked: &Looked, begun: bool) -> Option<Moved>
     if !as_planned {
         return Some(Moved::Changes);
     }
-    let same = planned.observed.as_ref() == Some(&hash(&looked.look.observed));
+    let same = planned.observed.as_ref() == Some(&digest(&looked.look.observed));
     (!begun && !same).then_some(Moved::Observed)
 }
 

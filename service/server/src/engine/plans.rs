@@ -14,8 +14,8 @@ use landfall_controls::session::Session;
 use landfall_controls::session_policy::Sessions;
 use landfall_model::cloud_error::{CloudErrorKind, Help};
 use landfall_model::ids::{Revision, TargetId};
+use landfall_model::json_text::JsonText;
 use landfall_model::plan::TargetStage;
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span, warn};
 
@@ -159,7 +159,7 @@ impl Engine {
                 Ok(Looked { desired, look, .. }) => (
                     Some(desired.revision),
                     Seen::Differs {
-                        observed: hash(&look.observed),
+                        observed: digest(&look.observed),
                         changes: look.changes,
                     },
                 ),
@@ -262,6 +262,6 @@ impl Patience {
 }
 
 /// What AWS had, in sixteen digits.
-pub(super) fn hash(observed: &Value) -> Revision {
-    Revision::of(observed.to_string().as_bytes())
+pub(super) fn digest(observed: &JsonText) -> Revision {
+    Revision::of(observed.as_str().as_bytes())
 }

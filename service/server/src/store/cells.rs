@@ -1,7 +1,6 @@
 //! Cells: what was last seen of each control on each target in each Region.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -51,11 +50,11 @@ impl Stored for TargetCell {
                 },
                 revision: Revision::stored(row.text("revision")?),
                 known: row.boolean("known")?,
-                observed: row.maybe_json("observed")?.map(Arc::new),
+                observed: row.maybe_json_text("observed")?,
                 observed_at: row.maybe_time("observed_at")?,
                 drift: row.json("drift")?,
                 drifted_since: row.maybe_time("drifted_since")?,
-                desired: row.maybe_json("desired")?,
+                desired: row.maybe_json_text("desired")?,
                 repair_asked_at: row.maybe_time("repair_asked_at")?,
                 repairs: Repairs {
                     in_a_row: row.number("repairs")?,
@@ -325,11 +324,11 @@ fn values(target: TargetId, cell: &Cell) -> [Value; 18] {
         cell.key.control.as_str().into(),
         cell.revision.as_str().into(),
         cell.known.into(),
-        Value::maybe_json(cell.observed.as_deref()),
+        cell.observed.as_ref().into(),
         cell.observed_at.into(),
         Value::json(&cell.drift),
         cell.drifted_since.into(),
-        Value::maybe_json(cell.desired.as_ref()),
+        cell.desired.as_ref().into(),
         cell.repairs.in_a_row.into(),
         cell.repairs.last_at.into(),
         cell.waiver.map(|waiver| waiver.id).into(),

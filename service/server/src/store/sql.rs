@@ -19,6 +19,7 @@ use sqlx::{AssertSqlSafe, Row as _, SqlSafeStr, SqlStr};
 use uuid::Uuid;
 
 use landfall_model::ids::TargetId;
+use landfall_model::json_text::JsonText;
 
 use super::error::StoreError;
 
@@ -63,6 +64,13 @@ impl From<Option<&str>> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Value::Text(Some(text))
+    }
+}
+
+/// As text on both databases: PostgreSQL's `jsonb` would write it anew, in an order of its own.
+impl From<Option<&JsonText>> for Value {
+    fn from(json: Option<&JsonText>) -> Self {
+        Value::Text(json.map(|json| json.as_str().to_owned()))
     }
 }
 
@@ -382,6 +390,13 @@ impl Row {
         let content: Option<Json<&RawValue>> = get!(self, column)?;
         content
             .map(|content| serde_json::from_str(content.0.get()))
+            .transpose()
+            .map_err(|error| BadColumn::new(column, error))
+    }
+
+    pub(super) fn maybe_json_text(&self, column: &str) -> Result<Option<JsonText>, BadColumn> {
+        self.maybe_text(column)?
+            .map(JsonText::parse)
             .transpose()
             .map_err(|error| BadColumn::new(column, error))
     }

@@ -6,6 +6,7 @@ use landfall_model::cell::{Cell, CellKey, CellWaiver};
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::event::EventKind;
 use landfall_model::ids::Revision;
+use landfall_model::json_text::JsonText;
 use landfall_model::waiver_form::WaiverForm;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -36,8 +37,8 @@ async fn drifted() -> (Server, Uuid) {
         known: true,
         drift: vec!["enable the detector".to_owned()],
         drifted_since: Some(now),
-        desired: Some(json!({ "enabled": true })),
-        observed: Some(json!({ "enabled": false }).into()),
+        desired: Some(JsonText::of(&json!({ "enabled": true }))),
+        observed: Some(JsonText::of(&json!({ "enabled": false }))),
         observed_at: Some(now),
         waiver,
         ..Cell::unseen(
