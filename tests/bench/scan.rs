@@ -17,9 +17,11 @@ use awsim::world::Settings;
 use awsim::{Options, Sim, Traffic};
 use jiff::SignedDuration;
 use landfall_server::cli::CALLS_IN_FLIGHT;
+use landfall_tests::bare;
 use landfall_tests::database::Database;
 use landfall_tests::measure::{Calls, cpu_time, resident};
 use landfall_tests::process::{Serve, call};
+use mimalloc::MiMalloc;
 use serde_json::json;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 
@@ -29,9 +31,19 @@ const HASTE: u32 = 600;
 /// A setting of the server that is worth comparing.
 const TARGETS_AT_ONCE: &str = "LANDFALL_TARGETS_AT_ONCE";
 
+/// The server's: what a bare call costs is to be compared with a server's calls.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let accounts = accounts()?;
+    let accounts = match arguments()? {
+        Run::Scan { accounts } => accounts,
+        Run::Bare { url, at_once } => {
+            println!("{}", bare::call(url, at_once).await?);
+            return Ok(());
+        }
+    };
     let sim = Sim::start(Options {
         settings: Settings {
             seed: 1,
@@ -177,14 +189,39 @@ async fn main() -> anyhow::Result<()> {
     );
     process.stop().await;
     database.remove().await;
+
+    sim.shared().set_traffic(Traffic {
+        latency: true,
+        throttle: false,
+        time_scale: 1,
+    });
+    let bare = bare::measure(&sim.url(), CALLS_IN_FLIGHT).await?;
+    println!(
+        "  a bare call of the SDK, {CALLS_IN_FLIGHT} at once, takes {:.3} ms of CPU: ratio {:.2}",
+        bare.as_secs_f64() * 1_000.0,
+        cpu.as_secs_f64() / made.total() as f64 / bare.as_secs_f64()
+    );
     Ok(())
 }
 
-fn accounts() -> anyhow::Result<u32> {
-    let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (None, _) => Ok(500),
-        (Some("--accounts"), Some(count)) => count.parse().context("--accounts takes a number"),
+/// What this process is for.
+enum Run {
+    Scan { accounts: u32 },
+    Bare { url: String, at_once: usize },
+}
+
+fn arguments() -> anyhow::Result<Run> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] => Ok(Run::Scan { accounts: 500 }),
+        ["--accounts", count] => Ok(Run::Scan {
+            accounts: count.parse().context("--accounts takes a number")?,
+        }),
+        [bare::ARGUMENT, url, at_once] => Ok(Run::Bare {
+            url: url.to_owned(),
+            at_once: at_once.parse()?,
+        }),
         _ => anyhow::bail!("usage: scan-bench [--accounts N]"),
     }
 }

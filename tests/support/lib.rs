@@ -1,5 +1,6 @@
 //! What the tests stand on.
 
+pub mod bare;
 pub mod clock;
 pub mod database;
 pub mod events;

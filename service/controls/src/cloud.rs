@@ -409,10 +409,10 @@ impl Cloud {
         clients.entry(region.clone()).or_insert_with(make).clone()
     }
 
-    /// Forgets sessions that ran out, buckets that nobody draws from, and lists that are old.
+    /// Forgets sessions that ran out, buckets that are full again, and lists that are old.
     pub fn forget_idle(&self) {
         let now = tokio::time::Instant::now();
-        self.0.limiter.forget_idle(now);
+        self.0.limiter.forget_full(now);
         self.0.rosters.forget_idle(now);
         let now = wall_clock();
         let mut sessions = self

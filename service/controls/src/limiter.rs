@@ -56,6 +56,14 @@ impl Bucket {
             self.at = now;
         }
     }
+
+    /// Whether it is as good as a new one.
+    fn is_full(&self, now: Instant) -> bool {
+        let passed = now.checked_duration_since(self.at);
+        passed.is_some_and(|passed| {
+            self.tokens + passed.as_secs_f64() * self.rate.per_second >= self.rate.burst
+        })
+    }
 }
 
 impl Limiter {
@@ -128,12 +136,10 @@ impl Limiter {
         }
     }
 
-    /// Forgets buckets that have been full for a while, so that memory does not grow with every account ever called.
-    pub fn forget_idle(&self, now: Instant) {
+    /// Forgets buckets that are full again: hundreds of accounts have a hundred each.
+    pub fn forget_full(&self, now: Instant) {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.retain(|_, bucket| {
-            now.saturating_duration_since(bucket.at) < Duration::from_secs(120)
-        });
+        buckets.retain(|_, bucket| !bucket.is_full(now));
     }
 }
 
@@ -225,6 +231,27 @@ mod tests {
                 now += Duration::from_secs(5);
             }
         }
+    }
+
+    #[test]
+    fn only_full_buckets_are_forgotten() {
+        let limiter = Limiter::default();
+        let now = Instant::now();
+        let reserve = |now| limiter.reserve(&account(), &region(), MOVE, false, now);
+        let kept = |at| {
+            limiter.forget_full(at);
+            limiter.buckets.lock().unwrap().len()
+        };
+        for _ in 0..5 {
+            reserve(now);
+        }
+        limiter.throttled(&account(), &region(), MOVE, now);
+        let seconds = Duration::from_secs;
+        assert_eq!(kept(now), 1);
+        // Two tokens come in a second, and three fit in.
+        assert_eq!(kept(now + seconds(2)), 1);
+        assert_eq!(kept(now + seconds(3)), 0);
+        assert_eq!(reserve(now + seconds(3)), Duration::ZERO);
     }
 
     #[test]

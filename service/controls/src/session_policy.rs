@@ -5,9 +5,10 @@
 //! few sessions as hold them, each control as a whole. A policy that is still too long is an error: nothing is left out,
 //! and nothing is widened to a wildcard.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Descriptor;
@@ -18,13 +19,53 @@ use crate::error::CloudError;
 /// The longest session policy that `AssumeRole` takes, in characters (STS API, parameter `Policy`).
 pub const LONGEST: usize = 2_048;
 
-/// The IAM actions that a session may do. Cheap to clone: every try at every cell carries one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+/// The IAM actions that a session may do. Every try at every cell carries one and looks for its session, and the sessions of
+/// hundreds of accounts are kept by them: so equal ones are one, which is cheap to clone and to compare.
+#[derive(Clone, Debug)]
 pub struct Actions(Arc<BTreeSet<&'static str>>);
+
+impl Default for Actions {
+    fn default() -> Self {
+        [].into()
+    }
+}
+
+impl Ord for Actions {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match Arc::ptr_eq(&self.0, &other.0) {
+            true => Ordering::Equal,
+            false => self.0.cmp(&other.0),
+        }
+    }
+}
+
+impl PartialOrd for Actions {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Actions {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Actions {}
+
+/// All that were ever made: there are no more than controls, and the sessions that they are dealt to.
+static KNOWN: Mutex<BTreeSet<Arc<BTreeSet<&'static str>>>> = Mutex::new(BTreeSet::new());
 
 impl FromIterator<&'static str> for Actions {
     fn from_iter<I: IntoIterator<Item = &'static str>>(actions: I) -> Self {
-        Actions(Arc::new(actions.into_iter().collect()))
+        let actions: BTreeSet<&'static str> = actions.into_iter().collect();
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(&actions) {
+            return Actions(known.clone());
+        }
+        let actions = Arc::new(actions);
+        known.insert(actions.clone());
+        Actions(actions)
     }
 }
 

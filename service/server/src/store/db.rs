@@ -20,6 +20,9 @@ pub static LITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite")
 /// The schema of PostgreSQL, oldest first, with the same versions.
 pub static PG_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
+/// How many connections read from SQLite at once. Each is a thread and some two megabytes of pages that it has read.
+const READERS: u32 = 4;
+
 /// How long to wait for a connection, and on SQLite for the writer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -74,7 +77,7 @@ impl Db {
             };
             Ok(Db::Lite {
                 write: pool(options.clone(), 1),
-                read: pool(options, 8),
+                read: pool(options, READERS),
             })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let options =
