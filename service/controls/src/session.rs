@@ -28,10 +28,11 @@ pub struct Session {
     in_line_since: Instant,
     target_actions: Actions,
     own_actions: &'static [&'static str],
-    target: OnceCell<Aws>,
-    management: OnceCell<Aws>,
-    security: OnceCell<Aws>,
-    log_archive: OnceCell<Aws>,
+    // Most cells need one of them, and thousands wait in line.
+    target: OnceCell<Box<Aws>>,
+    management: OnceCell<Box<Aws>>,
+    security: OnceCell<Box<Aws>>,
+    log_archive: OnceCell<Box<Aws>>,
 }
 
 impl Session {
@@ -111,6 +112,7 @@ impl Session {
                 self.open(&self.place.account, self.target_actions.clone(), self.young)
             })
             .await
+            .map(Box::as_ref)
     }
 
     /// The organization's management account, in the cell's Region.
@@ -119,6 +121,7 @@ impl Session {
         self.management
             .get_or_try_init(|| self.open(account, self.own_actions(), false))
             .await
+            .map(Box::as_ref)
     }
 
     /// The security account, which administers GuardDuty and Security Hub, in the cell's Region.
@@ -130,6 +133,7 @@ impl Session {
         self.security
             .get_or_try_init(|| self.open(account, self.own_actions(), self.young))
             .await
+            .map(Box::as_ref)
     }
 
     /// The log archive account, in the cell's Region.
@@ -141,6 +145,7 @@ impl Session {
         self.log_archive
             .get_or_try_init(|| self.open(account, self.own_actions(), self.young))
             .await
+            .map(Box::as_ref)
     }
 
     /// Assumes the role in the target's account anew: whether whoever comes next gets in.
@@ -154,13 +159,13 @@ impl Session {
         account: &AccountId,
         actions: Actions,
         young: bool,
-    ) -> Result<Aws, CloudError> {
+    ) -> Result<Box<Aws>, CloudError> {
         let errand = self.errand(account, actions, young);
         let aws = Box::pin(self.cloud.assume(&errand)).await?;
-        Ok(Aws {
+        Ok(Box::new(Aws {
             in_line_since: self.in_line_since,
             ..aws
-        })
+        }))
     }
 
     fn own_actions(&self) -> Actions {

@@ -181,6 +181,16 @@ mod tests {
     }
 
     #[test]
+    fn equal_actions_are_one() {
+        let one = Actions::from(["a:A", "b:B"]);
+        let same = Actions::from(["b:B", "a:A"]);
+        let other = Actions::from(["a:A"]);
+        assert!(Arc::ptr_eq(&one.0, &same.0));
+        assert_eq!((one.cmp(&same), &one), (Ordering::Equal, &same));
+        assert_eq!((other.cmp(&one), one == other), (Ordering::Less, false));
+    }
+
+    #[test]
     fn a_session_may_do_its_actions_and_no_more() {
         let policy = document(&set(&[
             "guardduty:CreateDetector",

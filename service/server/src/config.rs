@@ -116,7 +116,7 @@ pub struct ServeSettings {
     #[arg(
         long,
         env = "LANDFALL_TARGETS_AT_ONCE",
-        default_value_t = 32,
+        default_value_t = 24,
         value_parser = clap::value_parser!(u16).range(1..=1_000),
         value_name = "N"
     )]

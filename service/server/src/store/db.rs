@@ -20,7 +20,7 @@ pub static LITE_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite")
 /// The schema of PostgreSQL, oldest first, with the same versions.
 pub static PG_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/postgres");
 
-/// How many connections read from SQLite at once. Each is a thread and some two megabytes of pages that it has read.
+/// How many connections read from SQLite at once. Each is a thread, and keeps pages that it has read.
 const READERS: u32 = 4;
 
 /// How long to wait for a connection, and on SQLite for the writer.
@@ -261,6 +261,8 @@ fn lite_options(url: &str) -> Result<SqliteConnectOptions, String> {
         .synchronous(SqliteSynchronous::Full)
         // Rows come from a thread of their own: a target's cells at once, instead of some at a time.
         .row_buffer_size(1_000)
+        // In KiB, of each connection: what is read again soon is one target's rows.
+        .pragma("cache_size", "-1000")
         .busy_timeout(PATIENCE))
 }
 
