@@ -165,7 +165,11 @@ async fn a_setting_that_cannot_be_used_is_named() {
         (
             "LANDFALL_DATABASE_URL",
             "sqlite:///no/such/directory/landfall.db",
-            vec!["LANDFALL_DATABASE_URL"],
+            vec![
+                "LANDFALL_DATABASE_URL",
+                "/no/such/directory/landfall.db",
+                "unable to open database file",
+            ],
         ),
         (
             "LANDFALL_DATABASE_URL",

@@ -159,12 +159,94 @@ async fn a_url_that_cannot_be_used_says_why_without_the_password() {
             "{error}"
         );
     }
-    let nowhere = Store::open("postgres://landfall@localhost/none?host=/nowhere").await;
+}
+
+/// Why the database at `url` cannot be used, down to the cause. It is not available, and may be later.
+async fn why(url: &str) -> String {
+    let error = match Store::open(url).await {
+        Ok(store) => store.migrate().await.expect_err("it cannot be used"),
+        Err(error) => error,
+    };
     assert!(
-        matches!(nowhere, Err(StoreError::Unavailable(_))),
-        "{:?}",
-        nowhere.err()
+        matches!(error, StoreError::Unavailable { .. }),
+        "{url}: {error:?}"
     );
-    let nowhere = Store::open("sqlite:///nowhere/at/all.db").await;
-    assert!(nowhere.is_err());
+    let mut said = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        said.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_be_reached_is_named_with_the_reason() {
+    let database = Database::empty_postgres().await;
+    let (there, options) = database.url().split_once('?').unwrap();
+    let (server, name) = there.rsplit_once('/').unwrap();
+    let socket = options.trim_start_matches("host=");
+    for (url, place, reason) in [
+        (
+            "postgres://lf:hunter2@127.0.0.1:1/zone".to_owned(),
+            "PostgreSQL at 127.0.0.1:1, database zone, user lf".to_owned(),
+            "Connection refused",
+        ),
+        (
+            "postgres://lf:hunter2@nowhere.invalid/zone".to_owned(),
+            "PostgreSQL at nowhere.invalid:5432, database zone".to_owned(),
+            "failed to lookup address",
+        ),
+        (
+            "postgres://lf:hunter2@localhost/zone?host=/nowhere".to_owned(),
+            "PostgreSQL at /nowhere, database zone".to_owned(),
+            "No such file or directory",
+        ),
+        (
+            format!("{server}/missing?{options}"),
+            format!("PostgreSQL at {socket}, database missing"),
+            "database \"missing\" does not exist",
+        ),
+        (
+            format!("postgres://nobody:hunter2@localhost/{name}?{options}"),
+            format!("PostgreSQL at {socket}, database {name}, user nobody"),
+            "role \"nobody\" does not exist",
+        ),
+    ] {
+        let said = why(&url).await;
+        for words in [place.as_str(), reason] {
+            assert!(said.contains(words), "`{words}` is not in: {said}");
+        }
+        assert!(!said.contains("hunter2"), "{said}");
+        assert!(!said.contains("pool timed out"), "{said}");
+    }
+    database.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_used_is_named_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = |name: &str| directory.path().join(name).display().to_string();
+    let other = place("other.db");
+    std::fs::write(&other, "no database, but long enough to be one".repeat(30)).unwrap();
+    let missing = place("no/such/directory.db");
+    let empty = place("empty.db");
+    std::fs::write(&empty, "").unwrap();
+
+    for (file, options, reason) in [
+        (&missing, "", "unable to open database file"),
+        (&empty, "?mode=ro", "attempt to write a readonly database"),
+    ] {
+        let said = why(&format!("sqlite://{file}{options}")).await;
+        for words in [file.as_str(), reason] {
+            assert!(said.contains(words), "`{words}` is not in: {said}");
+        }
+    }
+    let error = Store::open(&format!("sqlite://{other}")).await.err();
+    let Some(error @ StoreError::Fault { .. }) = error else {
+        panic!("{error:?}");
+    };
+    assert!(error.to_string().contains(&other), "{error}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("file is not a database"), "{cause}");
 }

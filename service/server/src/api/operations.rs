@@ -35,7 +35,9 @@ async fn ready(State(api): State<Api>) -> Result<String, Problem> {
     };
     if let Err(error) = api.store.ping().await {
         tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-        return Err(unready("The database does not answer; see the log."));
+        return Err(unready(
+            "The database does not answer; the log says which one, and why.",
+        ));
     }
     if !api.store.takes_writes() {
         return Err(unready(

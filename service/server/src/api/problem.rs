@@ -383,17 +383,17 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
         match error {
-            StoreError::Unavailable(_) => Problem::new(
+            StoreError::Unavailable { .. } => Problem::new(
                 Kind::Unavailable,
                 "The database does not answer. Try again in a moment; a POST with the same Idempotency-Key is not done twice.",
             )
             .with_header(header::RETRY_AFTER, HeaderValue::from_static("5")),
             StoreError::Conflict { .. }
             | StoreError::Corrupt { .. }
-            | StoreError::Schema(_)
+            | StoreError::Schema { .. }
             | StoreError::Newer { .. }
             | StoreError::Url { .. }
-            | StoreError::Fault(_) => {
+            | StoreError::Fault { .. } => {
                 let (kind, detail) = Kind::of_status(StatusCode::INTERNAL_SERVER_ERROR);
                 Problem::new(kind, detail)
             }

@@ -13,6 +13,7 @@ use sqlx::{Connection as _, Transaction};
 
 use super::dialect::{self, Dialect};
 use super::error::StoreError;
+use super::place::Place;
 use super::sql::{BadColumn, Query, Row, Stored, query};
 
 /// The schema of SQLite, oldest first.
@@ -40,15 +41,26 @@ impl Stored for Migrated {
     }
 }
 
+/// A database, and where it is.
+pub(super) struct Db {
+    pools: Pools,
+    place: Place,
+}
+
 /// SQLite takes one writer at a time, so one connection writes and nobody meets `SQLITE_BUSY`; readers see the last
 /// commit meanwhile.
-pub(super) enum Db {
+enum Pools {
     Lite { write: SqlitePool, read: SqlitePool },
     Pg(PgPool),
 }
 
 /// A transaction that may write. Dropped without `commit` it leaves nothing behind.
-pub(super) enum Tx {
+pub(super) struct Tx {
+    begun: Begun,
+    place: Place,
+}
+
+enum Begun {
     Lite(Transaction<'static, Sqlite>),
     Pg(Transaction<'static, Postgres>),
 }
@@ -61,6 +73,7 @@ impl Db {
         };
         if url.starts_with("sqlite:") {
             let options = lite_options(url).map_err(wrong)?;
+            let place = Place::of_lite(&options);
             let pool = |options: SqliteConnectOptions, connections| {
                 SqlitePoolOptions::new()
                     .max_connections(connections)
@@ -75,53 +88,64 @@ impl Db {
                     })
                     .connect_lazy_with(options)
             };
-            Ok(Db::Lite {
+            let pools = Pools::Lite {
                 write: pool(options.clone(), 1),
                 read: pool(options, READERS),
-            })
+            };
+            Ok(Db { pools, place })
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let options =
-                PgConnectOptions::from_str(url).map_err(|error| wrong(error.to_string()))?;
+            let options = PgConnectOptions::from_str(url)
+                .map_err(|error| wrong(error.to_string()))?
+                .application_name("landfall");
+            let place = Place::of_pg(&options);
             let pool = PgPoolOptions::new()
                 .max_connections(16)
                 .acquire_timeout(PATIENCE)
-                .connect_lazy_with(options.application_name("landfall"));
-            Ok(Db::Pg(pool))
+                .connect_lazy_with(options);
+            let pools = Pools::Pg(pool);
+            Ok(Db { pools, place })
         } else {
             Err(wrong("it must begin with sqlite: or postgres:".to_owned()))
         }
     }
 
+    /// What hears of other replicas, where there can be any.
+    pub(super) fn pg(&self) -> Option<&PgPool> {
+        match &self.pools {
+            Pools::Lite { .. } => None,
+            Pools::Pg(pool) => Some(pool),
+        }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// On a connection of its own: a pooled one would go on with what it knew of the schema.
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {
-        match self {
-            Db::Lite { write, .. } => {
-                let mut connection =
-                    SqliteConnection::connect_with(write.connect_options().as_ref()).await?;
-                lite_migrate(&mut connection).await?;
-                connection.close().await?;
-            }
-            Db::Pg(pool) => {
-                let mut connection =
-                    PgConnection::connect_with(pool.connect_options().as_ref()).await?;
-                PG_MIGRATIONS
-                    .run_direct(None, &mut connection, false)
-                    .await
-                    .map_err(schema)?;
-                connection.close().await?;
-            }
+        let migrated = match &self.pools {
+            Pools::Lite { write, .. } => migrate_lite(write).await,
+            Pools::Pg(pool) => migrate_pg(pool).await,
+        };
+        match migrated {
+            Ok(()) => Ok(()),
+            Err(MigrateError::Execute(error)) => Err(self.place.error(error).await),
+            Err(MigrateError::VersionMissing(version)) => Err(StoreError::Newer { version }),
+            Err(source) => Err(StoreError::Schema {
+                place: self.place.name(),
+                source,
+            }),
         }
-        Ok(())
     }
 
     /// How many migrations were not run yet; an error where one was run that is newer than this program. Changes nothing, and asks nothing of a schema that is not there.
     pub(super) async fn migrations_to_come(&self) -> Result<usize, StoreError> {
-        let (known, table) = match self {
-            Db::Lite { .. } => (
+        let (known, table) = match &self.pools {
+            Pools::Lite { .. } => (
                 &LITE_MIGRATIONS,
                 "select name from sqlite_master where name = '_sqlx_migrations'",
             ),
-            Db::Pg(_) => (
+            Pools::Pg(_) => (
                 &PG_MIGRATIONS,
                 "select tablename from pg_tables
                  where tablename = '_sqlx_migrations' and schemaname = current_schema()",
@@ -139,26 +163,31 @@ impl Db {
     }
 
     pub(super) fn dialect(&self) -> &'static Dialect {
-        match self {
-            Db::Lite { .. } => &dialect::LITE,
-            Db::Pg(_) => &dialect::PG,
+        match &self.pools {
+            Pools::Lite { .. } => &dialect::LITE,
+            Pools::Pg(_) => &dialect::PG,
         }
     }
 
     /// A transaction that may write. SQLite is told so at once: a reader that turns writer halfway can only be refused.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Db::Lite { write, .. } => Tx::Lite(write.begin_with("begin immediate").await?),
-            Db::Pg(pool) => Tx::Pg(pool.begin().await?),
+        let begun = match &self.pools {
+            Pools::Lite { write, .. } => write.begin_with("begin immediate").await.map(Begun::Lite),
+            Pools::Pg(pool) => pool.begin().await.map(Begun::Pg),
+        };
+        Ok(Tx {
+            begun: self.place.named(begun).await?,
+            place: self.place.clone(),
         })
     }
 
     /// Reads rows.
     pub(super) async fn rows(&self, query: Query) -> Result<Vec<Row>, StoreError> {
-        Ok(match self {
-            Db::Lite { read, .. } => lite_rows(query.lite().fetch_all(read).await?),
-            Db::Pg(pool) => pg_rows(query.pg().fetch_all(pool).await?),
-        })
+        let rows = match &self.pools {
+            Pools::Lite { read, .. } => query.lite().fetch_all(read).await.map(lite_rows),
+            Pools::Pg(pool) => query.pg().fetch_all(pool).await.map(pg_rows),
+        };
+        self.place.named(rows).await
     }
 
     pub(super) async fn all<T: Stored>(&self, query: Query) -> Result<Vec<T>, StoreError> {
@@ -172,38 +201,49 @@ impl Db {
 
     /// One statement that writes, by itself; how many rows it changed.
     pub(super) async fn execute(&self, query: Query) -> Result<u64, StoreError> {
-        Ok(match self {
-            Db::Lite { write, .. } => query.lite().execute(write).await?.rows_affected(),
-            Db::Pg(pool) => query.pg().execute(pool).await?.rows_affected(),
-        })
+        let changed = match &self.pools {
+            Pools::Lite { write, .. } => query
+                .lite()
+                .execute(write)
+                .await
+                .map(|done| done.rows_affected()),
+            Pools::Pg(pool) => query
+                .pg()
+                .execute(pool)
+                .await
+                .map(|done| done.rows_affected()),
+        };
+        self.place.named(changed).await
     }
 
     /// One statement that writes, by itself, and returns rows.
     pub(super) async fn returning<T: Stored>(&self, query: Query) -> Result<Vec<T>, StoreError> {
-        let rows = match self {
-            Db::Lite { write, .. } => lite_rows(query.lite().fetch_all(write).await?),
-            Db::Pg(pool) => pg_rows(query.pg().fetch_all(pool).await?),
+        let rows = match &self.pools {
+            Pools::Lite { write, .. } => query.lite().fetch_all(write).await.map(lite_rows),
+            Pools::Pg(pool) => query.pg().fetch_all(pool).await.map(pg_rows),
         };
+        let rows = self.place.named(rows).await?;
         rows.iter().map(Row::read).collect()
     }
 
     pub(super) async fn close(&self) {
-        match self {
-            Db::Lite { write, read } => {
+        match &self.pools {
+            Pools::Lite { write, read } => {
                 read.close().await;
                 write.close().await;
             }
-            Db::Pg(pool) => pool.close().await,
+            Pools::Pg(pool) => pool.close().await,
         }
     }
 }
 
 impl Tx {
     pub(super) async fn rows(&mut self, query: Query) -> Result<Vec<Row>, StoreError> {
-        Ok(match self {
-            Tx::Lite(tx) => lite_rows(query.lite().fetch_all(&mut **tx).await?),
-            Tx::Pg(tx) => pg_rows(query.pg().fetch_all(&mut **tx).await?),
-        })
+        let rows = match &mut self.begun {
+            Begun::Lite(tx) => query.lite().fetch_all(&mut **tx).await.map(lite_rows),
+            Begun::Pg(tx) => query.pg().fetch_all(&mut **tx).await.map(pg_rows),
+        };
+        self.place.named(rows).await
     }
 
     pub(super) async fn all<T: Stored>(&mut self, query: Query) -> Result<Vec<T>, StoreError> {
@@ -215,35 +255,44 @@ impl Tx {
     }
 
     pub(super) async fn execute(&mut self, query: Query) -> Result<u64, StoreError> {
-        Ok(match self {
-            Tx::Lite(tx) => query.lite().execute(&mut **tx).await?.rows_affected(),
-            Tx::Pg(tx) => query.pg().execute(&mut **tx).await?.rows_affected(),
-        })
+        let changed = match &mut self.begun {
+            Begun::Lite(tx) => query
+                .lite()
+                .execute(&mut **tx)
+                .await
+                .map(|done| done.rows_affected()),
+            Begun::Pg(tx) => query
+                .pg()
+                .execute(&mut **tx)
+                .await
+                .map(|done| done.rows_affected()),
+        };
+        self.place.named(changed).await
     }
 
     pub(super) fn dialect(&self) -> &'static Dialect {
-        match self {
-            Tx::Lite(_) => &dialect::LITE,
-            Tx::Pg(_) => &dialect::PG,
+        match &self.begun {
+            Begun::Lite(_) => &dialect::LITE,
+            Begun::Pg(_) => &dialect::PG,
         }
     }
 
     /// Lets go of every lock now. A transaction that is dropped does so a moment later, and meanwhile claims pass its
     /// target over.
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
-        match self {
-            Tx::Lite(tx) => tx.rollback().await?,
-            Tx::Pg(tx) => tx.rollback().await?,
-        }
-        Ok(())
+        let ended = match self.begun {
+            Begun::Lite(tx) => tx.rollback().await,
+            Begun::Pg(tx) => tx.rollback().await,
+        };
+        self.place.named(ended).await
     }
 
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Tx::Lite(tx) => tx.commit().await?,
-            Tx::Pg(tx) => tx.commit().await?,
-        }
-        Ok(())
+        let ended = match self.begun {
+            Begun::Lite(tx) => tx.commit().await,
+            Begun::Pg(tx) => tx.commit().await,
+        };
+        self.place.named(ended).await
     }
 }
 
@@ -278,32 +327,38 @@ fn without_password(url: &str) -> String {
     }
 }
 
+async fn migrate_pg(pool: &PgPool) -> Result<(), MigrateError> {
+    let mut connection = PgConnection::connect_with(pool.connect_options().as_ref()).await?;
+    PG_MIGRATIONS
+        .run_direct(None, &mut connection, false)
+        .await?;
+    Ok(connection.close().await?)
+}
+
 /// SQLite has no lock on which another process that migrates would wait. But each migration is one transaction: whoever
 /// loses the race for it fails, leaves nothing behind, and finds it done the next time.
 #[expect(
     clippy::disallowed_methods,
     reason = "nothing is due yet that could wait instead"
 )]
-async fn lite_migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+async fn migrate_lite(pool: &SqlitePool) -> Result<(), MigrateError> {
     const TRIES: u32 = 20;
-    for _ in 1..TRIES {
-        match LITE_MIGRATIONS.run_direct(None, connection, false).await {
-            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => {
+    let mut connection = SqliteConnection::connect_with(pool.connect_options().as_ref()).await?;
+    for try_again in (0..TRIES).rev() {
+        match LITE_MIGRATIONS
+            .run_direct(None, &mut connection, false)
+            .await
+        {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) if try_again > 0 => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
-            ended => return ended.map_err(schema),
+            ended => {
+                ended?;
+                break;
+            }
         }
     }
-    let last = LITE_MIGRATIONS.run_direct(None, connection, false).await;
-    last.map_err(schema)
-}
-
-fn schema(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(error) => StoreError::from(error),
-        MigrateError::VersionMissing(version) => StoreError::Newer { version },
-        error => StoreError::Schema(error),
-    }
+    Ok(connection.close().await?)
 }
 
 fn lite_rows(rows: Vec<sqlx::sqlite::SqliteRow>) -> Vec<Row> {
@@ -332,7 +387,11 @@ mod tests {
         let full = tx
             .execute(query("insert into thing values (zeroblob(1000000))"))
             .await;
-        assert!(matches!(full, Err(StoreError::Unavailable(_))), "{full:?}");
+        let Err(error @ StoreError::Unavailable { .. }) = full else {
+            panic!("{full:?}");
+        };
+        let said = error.to_string();
+        assert!(said.contains(&file.display().to_string()), "{said}");
         // SQLite has taken the transaction back by itself.
         assert!(tx.commit().await.is_err());
 

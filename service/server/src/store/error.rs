@@ -1,5 +1,7 @@
 //! What goes wrong with the database, by what helps.
 
+use std::sync::Arc;
+
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::migrate::MigrateError;
 
@@ -7,9 +9,12 @@ use sqlx::migrate::MigrateError;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, is busy or gave up on this transaction. Nothing was changed: the same call is worth
-    /// repeating a little later.
-    #[error("the database is not available")]
-    Unavailable(#[source] sqlx::Error),
+    /// repeating a little later. `place` is where it is, without a password.
+    #[error("the database is not available ({place})")]
+    Unavailable {
+        place: Arc<str>,
+        source: Arc<sqlx::Error>,
+    },
     /// What should be written contradicts what is there; `constraint` is its name in the migrations.
     #[error("the database refuses this: it would break {constraint}")]
     Conflict { constraint: String },
@@ -22,8 +27,11 @@ pub enum StoreError {
         reason: String,
     },
     /// The schema is not the one that this program was built for.
-    #[error("the database's schema cannot be brought up to date")]
-    Schema(#[source] MigrateError),
+    #[error("the database's schema cannot be brought up to date ({place})")]
+    Schema {
+        place: Arc<str>,
+        source: MigrateError,
+    },
     /// A newer program brought the schema up to date.
     #[error(
         "the database was written by a newer landfall: its migration {version} is unknown here. Start that version"
@@ -33,19 +41,23 @@ pub enum StoreError {
     #[error("`{url}` is not a database Landfall can use: {reason}")]
     Url { url: String, reason: String },
     /// The database did not understand Landfall: a fault of Landfall, or a schema that somebody else changed.
-    #[error("the database did not accept a statement")]
-    Fault(#[source] sqlx::Error),
+    #[error("the database did not accept a statement ({place})")]
+    Fault {
+        place: Arc<str>,
+        source: Arc<sqlx::Error>,
+    },
 }
 
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        match &error {
+impl StoreError {
+    /// What went wrong with the database at `place`.
+    pub(super) fn of(source: Arc<sqlx::Error>, place: Arc<str>) -> Self {
+        match source.as_ref() {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
             | sqlx::Error::PoolClosed
             | sqlx::Error::WorkerCrashed
-            | sqlx::Error::BeginFailed => StoreError::Unavailable(error),
+            | sqlx::Error::BeginFailed => StoreError::Unavailable { place, source },
             sqlx::Error::Database(database) => match database.kind() {
                 ErrorKind::UniqueViolation
                 | ErrorKind::ForeignKeyViolation
@@ -54,10 +66,10 @@ impl From<sqlx::Error> for StoreError {
                 | ErrorKind::ExclusionViolation => StoreError::Conflict {
                     constraint: constraint(database.as_ref()),
                 },
-                _ if passes(database.as_ref()) => StoreError::Unavailable(error),
-                _ => StoreError::Fault(error),
+                _ if passes(database.as_ref()) => StoreError::Unavailable { place, source },
+                _ => StoreError::Fault { place, source },
             },
-            _ => StoreError::Fault(error),
+            _ => StoreError::Fault { place, source },
         }
     }
 }
@@ -76,8 +88,9 @@ fn constraint(error: &dyn DatabaseError) -> String {
 }
 
 /// Whether the database's own code says that the same statement may work later: SQLite's BUSY, LOCKED, READONLY, IOERR, FULL
-/// and CANTOPEN, PostgreSQL's connection exceptions (08), serialization failures (40), resources (53) and operator's
-/// interventions (57).
+/// and CANTOPEN, PostgreSQL's connection exceptions (08), refused logins (28), missing databases (3D), serialization failures
+/// (40), resources (53) and operator's interventions (57). Where a login is refused, somebody has changed a password, and
+/// may change it back.
 fn passes(error: &dyn DatabaseError) -> bool {
     let Some(code) = error.code() else {
         return false;
@@ -86,7 +99,7 @@ fn passes(error: &dyn DatabaseError) -> bool {
         .try_downcast_ref::<sqlx::postgres::PgDatabaseError>()
         .is_some()
     {
-        return ["08", "40", "53", "57"]
+        return ["08", "28", "3D", "40", "53", "57"]
             .iter()
             .any(|class| code.starts_with(class));
     }

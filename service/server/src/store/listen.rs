@@ -12,6 +12,7 @@ use landfall_model::ids::TargetId;
 
 use super::db::Tx;
 use super::error::StoreError;
+use super::place::Place;
 use super::sql::query;
 
 const DUE: &str = "landfall_due";
@@ -90,11 +91,16 @@ fn heard(notification: &PgNotification) -> Option<Tell> {
     clippy::disallowed_methods,
     reason = "a lost connection to the database cannot be waited for in the database"
 )]
-pub(super) async fn spawn(pool: &PgPool, signals: Signals) -> Result<AbortHandle, StoreError> {
-    let mut listener = PgListener::connect_with(pool).await?;
+pub(super) async fn spawn(
+    pool: &PgPool,
+    place: Place,
+    signals: Signals,
+) -> Result<AbortHandle, StoreError> {
+    let mut listener = place.named(PgListener::connect_with(pool).await).await?;
     // Otherwise closing the pool would wait for this connection for ever.
     listener.ignore_pool_close_event(false);
-    listener.listen_all([DUE, EVENTS, TOUCHED]).await?;
+    let listening = listener.listen_all([DUE, EVENTS, TOUCHED]).await;
+    place.named(listening).await?;
     let task = tokio::spawn(async move {
         loop {
             match listener.try_recv().await {
@@ -108,7 +114,11 @@ pub(super) async fn spawn(pool: &PgPool, signals: Signals) -> Result<AbortHandle
                 Ok(None) => signals.tell(Tell::Due),
                 Err(sqlx::Error::PoolClosed) => return,
                 Err(error) => {
-                    tracing::warn!(%error, "cannot hear of other replicas' work; trying again");
+                    let error = place.error(error).await;
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "cannot hear of other replicas' work; trying again"
+                    );
                     tokio::time::sleep(AGAIN).await;
                 }
             }

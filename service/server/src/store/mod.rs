@@ -51,6 +51,7 @@ mod lease;
 mod listen;
 mod pauses;
 mod pins;
+mod place;
 mod plan_work;
 mod plans;
 mod repair;
@@ -159,9 +160,9 @@ impl Store {
         let db = Db::open(url)?;
         db.rows(query("select 1 as one")).await?;
         let signals = Signals::new();
-        let listener = match &db {
-            Db::Lite { .. } => None,
-            Db::Pg(pool) => Some(listen::spawn(pool, signals.clone()).await?),
+        let listener = match db.pg() {
+            None => None,
+            Some(pool) => Some(listen::spawn(pool, db.place().clone(), signals.clone()).await?),
         };
         Ok(Store(Arc::new(Inner {
             db,
