@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
 use super::extract::{Path, Query};
-use super::page;
+use super::names;
 use super::problem::{Problem, ProblemDocument};
 use super::{Api, schema};
 use crate::store::Touch;
@@ -251,8 +251,8 @@ pub(super) fn check_status(status: Option<&str>) -> Result<(), Problem> {
 
 async fn list(api: &Api, target: TargetId, query: CellQuery) -> Result<axum::Json<Cells>, Problem> {
     check_status(query.status.as_deref())?;
-    let region = page::parse("region", query.region.as_deref())?;
-    let control = page::parse("control", query.control.as_deref())?;
+    let region = api.region_filter(query.region.as_deref())?;
+    let control = names::control_filter(query.control.as_deref())?;
     let mut cells = api.store.cells(target).await?;
     let counts = counts(&cells);
     cells.retain(|cell| {

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::Api;
 use super::auth::{Action, Principal, authorize};
 use super::extract::{Path, Query};
+use super::names;
 use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument};
 use crate::engine::clock;
@@ -107,8 +108,14 @@ async fn list(
 ) -> Result<Response, Problem> {
     authorize(&principal, Action::Read)?;
     api.account(id).await?;
-    let last_seen = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let after = page::parse("cursor", last_seen.or(query.cursor.as_deref()))?.unwrap_or(0);
+    let last_seen = headers
+        .get("last-event-id")
+        .map(|id| id.to_str().unwrap_or("not text"));
+    let after = match page::parse("Last-Event-ID", last_seen)? {
+        None => page::parse("cursor", query.cursor.as_deref())?,
+        seen => seen,
+    };
+    let after = after.unwrap_or(0);
     if wants_stream(&headers) {
         return Ok(stream(api, TargetId::Account(id), after).into_response());
     }
@@ -190,6 +197,11 @@ async fn history(
     let before = page::parse("cursor", query.cursor.as_deref())?;
     let limit = page::limit(query.limit)?;
     let events = api.store.history(target, &filter, before, limit).await?;
+    if events.is_empty() && before.is_none() {
+        // What is governed no more has a past; a name without one may be mistyped.
+        api.region_filter(query.region.as_deref())?;
+        names::control_filter(query.control.as_deref())?;
+    }
     Ok(axum::Json(one_page(events, limit)))
 }
 

@@ -102,18 +102,22 @@ pub(super) fn control_filter(text: Option<&str>) -> Result<Option<ControlId>, Pr
 }
 
 /// A query's name, which has to be one of something there is.
-fn one<T: FromStr<Err = E> + Ord + Display, E: Display>(
+fn one<T: FromStr + Ord + Display>(
     parameter: &str,
     text: Option<&str>,
     what: &str,
     there_are: &BTreeSet<T>,
 ) -> Result<Option<T>, Problem> {
-    match (page::parse(parameter, text)?, text) {
-        (Some(name), Some(text)) if !there_are.contains(&name) => {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    match text.parse::<T>() {
+        Ok(name) if there_are.contains(&name) => Ok(Some(name)),
+        // A name of another form is one that there is not, too.
+        _ => {
             let rule = format!("is wrong: {}", unknown(what, text, there_are));
             Err(Problem::bad_parameter(parameter, rule))
         }
-        (name, _) => Ok(name),
     }
 }
 

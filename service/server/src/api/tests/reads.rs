@@ -181,6 +181,27 @@ async fn cells_have_a_derived_status() {
         drifted.body["counts"]["in_sync"], 1,
         "the counts are of all"
     );
+    for (mistyped, says) in [
+        (
+            "accounts/222222222222/cells?control=guardduty.detectors",
+            "guardduty.detector,",
+        ),
+        (
+            "accounts/222222222222/cells?region=eu-west-11",
+            "eu-west-1,",
+        ),
+        ("accounts/222222222222/cells?status=insync", "in_sync"),
+        ("organization/cells?control=typo", "organizations.units"),
+        (
+            "accounts/222222222222/events?control=guardduty.detectors",
+            "guardduty.detector,",
+        ),
+        ("organization/events?region=eu-west-11", "eu-west-1,"),
+    ] {
+        let answer = server.get(&format!("/{mistyped}")).await;
+        answer.is_problem(400, "bad-parameter");
+        assert!(answer.text.contains(says), "{mistyped}: {}", answer.text);
+    }
 }
 
 #[tokio::test]

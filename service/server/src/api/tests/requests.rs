@@ -312,6 +312,26 @@ async fn lists_come_in_pages() {
 }
 
 #[tokio::test]
+async fn a_wrong_place_among_events_is_blamed_on_what_says_it() {
+    let server = Server::start().await;
+    let made = server.post("/account-requests", &form()).await;
+    let id = made.body["id"].as_str().unwrap();
+    for (header, cursor, blamed) in [
+        (Some("yesterday"), "1", "`Last-Event-ID` is wrong"),
+        (None, "yesterday", "`cursor` is wrong"),
+    ] {
+        let path = format!("/account-requests/{id}/events?cursor={cursor}");
+        let mut request = call(Method::GET, &path, BOOTSTRAP);
+        if let Some(header) = header {
+            request = request.header("last-event-id", header);
+        }
+        let answer = server.send(request.body(Body::empty()).unwrap()).await;
+        answer.is_problem(400, "bad-parameter");
+        assert!(answer.text.contains(blamed), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn events_come_as_they_happen_and_from_where_one_left_off() {
     let server = Server::start().await;
     let made = server.post("/account-requests", &form()).await;
