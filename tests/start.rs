@@ -174,7 +174,11 @@ async fn a_setting_that_cannot_be_used_is_named() {
         (
             "LANDFALL_DATABASE_URL",
             "postgres://landfall:hunter2@127.0.0.1:1/landfall",
-            vec!["LANDFALL_DATABASE_URL"],
+            vec![
+                "LANDFALL_DATABASE_URL",
+                "PostgreSQL at 127.0.0.1:1, database landfall, user landfall",
+                "Connection refused",
+            ],
         ),
         (
             "LANDFALL_DATABASE_URL",
@@ -196,6 +200,16 @@ async fn a_setting_that_cannot_be_used_is_named() {
             "10ms",
             vec!["--lease", "at least one second"],
         ),
+        (
+            "LANDFALL_LISTEN",
+            "nowhere.invalid:8080",
+            vec![
+                "cannot listen on nowhere.invalid:8080",
+                "lookup",
+                "LANDFALL_LISTEN",
+            ],
+        ),
+        ("LANDFALL_LISTEN", "8080", vec!["--listen", "HOST:PORT"]),
         ("LANDFALL_AWS_TIME_SCALE", "0", vec!["--aws-time-scale"]),
         ("LANDFALL_TARGETS_AT_ONCE", "0", vec!["--targets-at-once"]),
     ] {
@@ -213,6 +227,17 @@ async fn a_setting_that_cannot_be_used_is_named() {
             serve.log()
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_listened_on_and_the_log_says_where() {
+    let (_sim, database, mut serve) = server().await;
+    serve.set("LANDFALL_LISTEN", "localhost:0");
+    let mut process = serve.start();
+    let address = process.ready().await;
+    assert!(address.ip().is_loopback(), "{address}");
+    process.stop().await;
+    database.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

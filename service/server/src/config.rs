@@ -3,7 +3,6 @@
 //! What an account must have is never a setting (that is a baseline), and what an operator may turn is never in a
 //! baseline. `docs/settings.md` is rendered from this file, and a test compares the two.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser};
@@ -98,14 +97,15 @@ pub struct DoctorSettings {
 pub struct ServeSettings {
     #[command(flatten)]
     pub database: DatabaseSettings,
-    /// The address and port to listen on.
+    /// The address and port to listen on. Of a name's addresses it is the first that is this machine's; the log says which.
     #[arg(
         long,
         env = "LANDFALL_LISTEN",
         default_value = "127.0.0.1:8080",
-        value_name = "ADDRESS"
+        value_parser = listen,
+        value_name = "HOST:PORT"
     )]
-    pub listen: SocketAddr,
+    pub listen: String,
     #[command(flatten)]
     pub wanted: WantedSettings,
     /// How long a target rests after the server that worked on it crashed: at least one second.
@@ -159,6 +159,19 @@ pub struct ClientSettings {
     /// The bearer token, as a variable only.
     #[arg(skip = client_token())]
     pub token: Option<SecretString>,
+}
+
+/// Whether the host is there shows when it is listened on.
+fn listen(text: &str) -> Result<String, String> {
+    let is_whole = text.rsplit_once(':').is_some_and(|(host, port)| {
+        let is_bare_v6 = host.contains(':') && !host.starts_with('[');
+        !host.is_empty() && !is_bare_v6 && port.parse::<u16>().is_ok()
+    });
+    if is_whole {
+        Ok(text.to_owned())
+    } else {
+        Err("it is to be HOST:PORT: 127.0.0.1:8080, localhost:8080, or 0.0.0.0:8080 for every address".to_owned())
+    }
 }
 
 /// Shorter leases would run out while the database is merely slow, and two servers would work on one target.
@@ -274,6 +287,23 @@ mod tests {
             reference(),
             "docs/settings.md is behind: run this test with LANDFALL_WRITE_DOCS=1"
         );
+    }
+
+    #[test]
+    fn where_to_listen_may_be_a_name() {
+        for (text, fits) in [
+            ("127.0.0.1:8080", true),
+            ("[::1]:0", true),
+            ("localhost:8080", true),
+            ("8080", false),
+            (":8080", false),
+            ("localhost", false),
+            ("localhost:http", false),
+            ("localhost:80800", false),
+            ("::1:8080", false),
+        ] {
+            assert_eq!(listen(text).is_ok(), fits, "{text}");
+        }
     }
 
     #[test]

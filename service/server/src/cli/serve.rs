@@ -56,11 +56,9 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         .migrate()
         .await
         .context("the database cannot be used")?;
-    let listener = TcpListener::bind(settings.listen).await.with_context(|| {
-        format!(
-            "cannot listen on {}: set LANDFALL_LISTEN to another address",
-            settings.listen
-        )
+    let listen = &settings.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}: set LANDFALL_LISTEN to another address")
     })?;
 
     let shutdown = CancellationToken::new();
