@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
 use super::baselines::BaselineRevision;
-use super::decisions::Reason;
+use super::decisions::NeededReason;
 use super::extract::{OptionalJson, Path, Query};
 use super::page::{self, Page};
 use super::problem::{Problem, ProblemDocument};
@@ -213,7 +213,7 @@ pub(super) fn by_status(counts: Vec<CellCount>) -> BTreeMap<String, u64> {
 #[serde(deny_unknown_fields)]
 pub struct PauseForm {
     #[serde(default)]
-    #[schema(example = "Incident 4711")]
+    #[schema(example = "Incident 4711", required = true)]
     pub reason: String,
     /// When the pause ends by itself, within a year; without it somebody has to resume the account.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -226,7 +226,7 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 impl PauseForm {
     fn checked(self, principal: &Principal, now: Timestamp) -> Result<Pause, Problem> {
-        let reason = Reason {
+        let reason = NeededReason {
             reason: self.reason,
         }
         .needed()?;

@@ -32,13 +32,13 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
-    /// Why, for the history. A rejection needs one: the requester reads it.
+    /// Why, for the history.
     #[serde(default)]
     pub reason: String,
 }
 
 impl Reason {
-    /// The text, cut to what a line of history holds.
+    /// The text, which a line of history has room for.
     pub(super) fn checked(self) -> Result<String, Problem> {
         let reason = self.reason.trim().to_owned();
         if reason.chars().count() > 1_000 {
@@ -46,10 +46,25 @@ impl Reason {
         }
         Ok(reason)
     }
+}
 
-    /// As `checked`; an empty one is not enough.
+/// Why something is wanted that nobody is to meet without a reason.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NeededReason {
+    /// Why, for the history and for those whom it concerns.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub reason: String,
+}
+
+impl NeededReason {
+    /// As [`Reason::checked`]; an empty one is not enough.
     pub(super) fn needed(self) -> Result<String, Problem> {
-        let reason = self.checked()?;
+        let reason = Reason {
+            reason: self.reason,
+        };
+        let reason = reason.checked()?;
         if reason.is_empty() {
             return Err(wrong_reason("must be given"));
         }
@@ -95,7 +110,7 @@ async fn approve(
     operation_id = "reject_account_request",
     tag = "account requests",
     params(("id" = Uuid, Path)),
-    request_body = Reason,
+    request_body = NeededReason,
     responses(
         (status = 200, body = AccountRequest),
         (status = 409, description = "It is too late", body = ProblemDocument, content_type = "application/problem+json"),
@@ -106,7 +121,7 @@ async fn reject(
     State(api): State<Api>,
     principal: Principal,
     Path(id): Path<Uuid>,
-    OptionalJson(reason): OptionalJson<Reason>,
+    OptionalJson(reason): OptionalJson<NeededReason>,
 ) -> Result<Reply<AccountRequest>, Problem> {
     authorize(&principal, Action::Decide)?;
     decide(&api, id, Decision::Reject, &principal, &reason.needed()?).await

@@ -83,16 +83,17 @@ fn stands_in_the_way(findings: &[Finding]) -> Option<&Finding> {
 pub struct EnrollForm {
     /// Who answers for the account.
     #[serde(default)]
-    #[schema(example = "payments@example.com")]
+    #[schema(example = "payments@example.com", required = true)]
     pub owner_email: String,
     #[serde(default)]
-    #[schema(example = "4711")]
+    #[schema(example = "4711", required = true)]
     pub cost_center: String,
     #[serde(default)]
-    #[schema(example = "production")]
+    #[schema(example = "production", required = true)]
     pub environment: String,
     /// Why it is enrolled.
     #[serde(default)]
+    #[schema(required = true)]
     pub justification: String,
     /// Where it is to go; it stays where it is when this is left out.
     #[serde(default)]

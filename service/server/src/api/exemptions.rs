@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
 use super::consent::{self, Word};
-use super::decisions::Reason;
+use super::decisions::{NeededReason, Reason};
 use super::extract::{Json, OptionalJson, Path, Query};
 use super::page::{self, Page};
 use super::problem::{Kind, Problem, ProblemDocument};
@@ -295,7 +295,7 @@ async fn approve(
     operation_id = "reject_scp_exemption",
     tag = "scps",
     params(("id" = Uuid, Path)),
-    request_body = Reason,
+    request_body = NeededReason,
     responses(
         (status = 200, body = Exemption),
         (status = 409, description = "It is not proposed any more", body = ProblemDocument, content_type = "application/problem+json"),
@@ -306,7 +306,7 @@ async fn reject(
     State(api): State<Api>,
     principal: Principal,
     Path(id): Path<Uuid>,
-    OptionalJson(reason): OptionalJson<Reason>,
+    OptionalJson(reason): OptionalJson<NeededReason>,
 ) -> Result<Reply<Exemption>, Problem> {
     authorize(&principal, Action::DecideWaiver)?;
     let reason = reason.needed()?;

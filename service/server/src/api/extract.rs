@@ -180,11 +180,11 @@ fn pointer(path: &serde_path_to_error::Path, error: &serde_json::Error) -> Strin
         pointer.push('/');
         pointer.push_str(&part);
     }
-    // An unknown field is met while its name is read, before it is part of the path.
-    if let Some(field) = error
-        .to_string()
-        .strip_prefix("unknown field `")
-        .and_then(|rest| rest.split('`').next())
+    // An unknown field is met while its name is read, before it is part of the path; a missing one never is.
+    let text = error.to_string();
+    if let Some(field) = ["unknown field `", "missing field `"]
+        .iter()
+        .find_map(|said| text.strip_prefix(said)?.split('`').next())
         && !pointer.ends_with(&format!("/{field}"))
     {
         pointer.push('/');

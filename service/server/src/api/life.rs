@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use super::Api;
 use super::accounts::{AccountState, no_account};
 use super::auth::{Action, Principal, authorize};
-use super::decisions::Reason;
+use super::decisions::{NeededReason, Reason};
 use super::extract::{Json, OptionalJson, Path};
 use super::problem::{Kind, Problem, ProblemDocument};
 use crate::store::{self, Judged, NewWish, Purpose, Verdict, Wished};
@@ -38,6 +38,7 @@ pub struct MoveForm {
     pub organizational_unit: String,
     /// Why, for the history.
     #[serde(default)]
+    #[schema(required = true)]
     pub reason: String,
 }
 
@@ -132,7 +133,7 @@ async fn move_account(
     let account = api.movable(&account_id, "move").await?;
     let requested_by = &account.requested_by;
     authorize(&principal, Action::ChangeRequest { requested_by })?;
-    let reason = Reason {
+    let reason = NeededReason {
         reason: form.reason,
     }
     .needed()?;
@@ -160,7 +161,7 @@ async fn move_account(
     operation_id = "close_account",
     tag = "accounts",
     params(("account_id" = String, Path, description = "Twelve digits")),
-    request_body = Reason,
+    request_body = NeededReason,
     responses(
         (status = 202, body = AccountState),
         (status = 409, description = "Something else is wanted of the account, or it is one that the landing zone needs", body = ProblemDocument, content_type = "application/problem+json"),
@@ -171,7 +172,7 @@ async fn close(
     State(api): State<Api>,
     principal: Principal,
     Path(account_id): Path<String>,
-    OptionalJson(reason): OptionalJson<Reason>,
+    OptionalJson(reason): OptionalJson<NeededReason>,
 ) -> Result<Response, Problem> {
     let account = api.movable(&account_id, "close").await?;
     let requested_by = &account.requested_by;
@@ -244,7 +245,7 @@ async fn approve(
     operation_id = "reject_account_change",
     tag = "accounts",
     params(("account_id" = String, Path, description = "Twelve digits")),
-    request_body = Reason,
+    request_body = NeededReason,
     responses(
         (status = 200, body = AccountState),
         (status = 409, description = "Nothing is wanted of the account, or it is too late", body = ProblemDocument, content_type = "application/problem+json"),
@@ -255,7 +256,7 @@ async fn reject(
     State(api): State<Api>,
     principal: Principal,
     Path(account_id): Path<String>,
-    OptionalJson(reason): OptionalJson<Reason>,
+    OptionalJson(reason): OptionalJson<NeededReason>,
 ) -> Result<Reply<AccountState>, Problem> {
     authorize(&principal, Action::Decide)?;
     let reason = Reason {

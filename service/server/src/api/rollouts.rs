@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::auth::{Action, Principal, authorize};
 use super::baselines::BaselineRevision;
-use super::decisions::Reason;
+use super::decisions::{NeededReason, Reason};
 use super::extract::{OptionalJson, Path, Query};
 use super::page::{self, Page};
 use super::problem::{Kind, Problem, ProblemDocument};
@@ -382,7 +382,7 @@ async fn resume(
     operation_id = "roll_back_rollout",
     tag = "rollouts",
     params(("id" = Uuid, Path)),
-    request_body = Reason,
+    request_body = NeededReason,
     responses(
         (status = 200, body = RolloutStanding),
         (status = 409, description = "It is not the latest, or there is nothing to go back to", body = ProblemDocument, content_type = "application/problem+json"),
@@ -393,7 +393,7 @@ async fn roll_back(
     State(api): State<Api>,
     principal: Principal,
     Path(id): Path<Uuid>,
-    OptionalJson(reason): OptionalJson<Reason>,
+    OptionalJson(reason): OptionalJson<NeededReason>,
 ) -> Result<Reply<RolloutStanding>, Problem> {
     decide(
         &api,

@@ -13,7 +13,7 @@ use landfall_model::ids::{AccountId, OuPath, TargetId};
 use landfall_model::request::FieldError;
 use landfall_model::scp::{InForce, ScpCourse, ScpSet, ScpTarget};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -70,7 +70,7 @@ pub struct ScpCheckForm {
     pub files: BTreeMap<String, String>,
     /// Recorded calls: the elements of `Records` in CloudTrail's log files.
     #[schema(value_type = Vec<Object>)]
-    pub records: Vec<Value>,
+    pub records: Vec<Map<String, Value>>,
     /// Instead of `records`: the server reads the organization trail's log files of so many whole days, and of today.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 90)]
@@ -93,7 +93,7 @@ pub struct ScpCheckForm {
     get,
     path = "/scps",
     operation_id = "list_scps",
-    tag = "service control policies",
+    tag = "scps",
     responses(
         (status = 200, body = Page<Scp>),
         (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
@@ -137,7 +137,7 @@ async fn list(State(api): State<Api>, principal: Principal) -> Result<Reply<Page
     post,
     path = "/scps/check",
     operation_id = "check_scps",
-    tag = "service control policies",
+    tag = "scps",
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes no difference: a check changes nothing")),
     request_body = ScpCheckForm,
     responses(
@@ -193,7 +193,8 @@ async fn check(
         let recorded = check.replay().filter(|_| !records.is_empty());
         let recorded = recorded.map(|mut replay| {
             for record in &records {
-                replay.record(&record.to_string());
+                // Texts, numbers and lists in a map whose keys are texts always have a JSON form.
+                replay.record(&serde_json::to_string(record).unwrap_or_default());
             }
             Recorded::given(replay, Vec::new())
         });

@@ -1,5 +1,6 @@
 //! The whole router over SQLite in a directory of its own: what callers get, error by error.
 
+mod bodies;
 mod drift;
 mod errors;
 mod exemptions;

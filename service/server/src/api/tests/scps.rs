@@ -167,6 +167,7 @@ async fn what_cannot_be_checked_is_an_error_with_its_place() {
         (json!({"file": {}}), "/file"),
         (json!({"files": {"x.json": {}}}), "/files/x.json"),
         (json!({"records": {}}), "/records"),
+        (json!({"records": [{}, ["1.08", {}]]}), "/records/1"),
     ] {
         let answer = server.post("/scps/check", &body).await;
         answer.is_problem(422, "invalid-fields");
