@@ -137,11 +137,13 @@ pub struct DriftPage {
     pub unseen: Option<UnseenCells>,
 }
 
-/// Cells that would be in the list if they differ, and of which nobody knows: they could not be looked at.
+/// Cells that would be in the list if they differ, and of which nobody knows: they could not be looked at, or were not when it
+/// was time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UnseenCells {
     pub cells: u64,
-    /// How many of them are `blocked`, `stuck`, `waiting` and `unknown`; what there is none of is left out.
+    /// How many of them are `blocked`, `stuck`, `waiting` and `unknown`, and how many others are `overdue`: their account is
+    /// paused, or nobody comes to look at them. What there is none of is left out.
     pub counts: BTreeMap<String, u64>,
     /// Whose they are: accounts, and `organization` for its own.
     pub accounts: BTreeSet<String>,
@@ -190,7 +192,7 @@ struct DriftQuery {
 /// What differs from its baseline now, the longest drifted first
 ///
 /// Of governed accounts and of the organization itself; what an account lacks while it is vended is not drift.
-/// `unseen` counts what could not be looked at: an empty list means that nothing differs only where it counts nothing.
+/// `unseen` counts what could not be looked at, or was not when it was time: an empty list means that nothing differs only where it counts nothing.
 #[utoipa::path(
     get,
     path = "/drift",
@@ -234,7 +236,10 @@ async fn list(
         .collect();
     let unseen = match query.cursor {
         Some(_) => None,
-        None => Some(UnseenCells::of(&api.store.unseen_cells(&filter).await?)),
+        None => {
+            let unseen = api.store.unseen_cells(&filter, api.now()).await?;
+            Some(UnseenCells::of(&unseen))
+        }
     };
     let mut touches = api.store.last_touches(&keys).await?;
     let items = page

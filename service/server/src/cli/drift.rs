@@ -9,6 +9,7 @@ use super::client::{Client, path, query};
 use super::out;
 use crate::api::drift::{Drift, DriftPage, ORGANIZATION, UnseenCells};
 use crate::config::ClientSettings;
+use crate::store::OVERDUE;
 
 /// The exit status when something differs.
 const FOUND: u8 = 2;
@@ -16,7 +17,7 @@ const FOUND: u8 = 2;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 when nothing differs, 2 when something does, 1 when it could not be told, also because \
-                  cells could not be looked at. What a waiver accepts does not count."
+                  cells could not be looked at, or were not when it was time. What a waiver accepts does not count."
 )]
 pub struct DriftCommand {
     #[command(flatten)]
@@ -107,8 +108,15 @@ fn untold(unseen: &UnseenCells) -> Option<String> {
         accounts => format!(" of {accounts} accounts"),
     };
     let account = unseen.accounts.first().map_or(ORGANIZATION, String::as_str);
+    let (were, look) = match unseen.counts.get(OVERDUE) {
+        // Why says the account: its cells are as they were.
+        Some(overdue) if *overdue == unseen.cells && account != ORGANIZATION => {
+            ("were not looked at when it was time", "show")
+        }
+        _ => ("could not be looked at", "cells"),
+    };
     Some(format!(
-        "{cells}{whose} could not be looked at ({}): landfall account cells {account}",
+        "{cells}{whose} {were} ({}): landfall account {look} {account}",
         counts.join(", ")
     ))
 }
@@ -155,6 +163,16 @@ mod tests {
                 unseen(&["222222222222"]),
                 Some(
                     "177 cells could not be looked at (176 blocked, 1 unknown): landfall account cells 222222222222",
+                ),
+            ),
+            (
+                UnseenCells {
+                    cells: 2,
+                    counts: [(OVERDUE.to_owned(), 2)].into(),
+                    accounts: ["222222222222".to_owned()].into(),
+                },
+                Some(
+                    "2 cells were not looked at when it was time (2 overdue): landfall account show 222222222222",
                 ),
             ),
             (

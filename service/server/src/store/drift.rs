@@ -1,6 +1,6 @@
 //! What differs from its baseline now, over all targets.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use landfall_model::ids::{AccountId, ControlId, Email, OuPath, Region, TargetId};
 
@@ -51,19 +51,30 @@ impl DriftFilter {
 pub struct Unseen {
     /// The organization's own where there is none.
     pub account_id: Option<AccountId>,
-    /// One of `CellStatus::NAMES`.
+    /// One of `CellStatus::NAMES`, or [`OVERDUE`] where nothing else is wrong with them.
     pub status: &'static str,
     pub cells: u64,
 }
+
+/// What is known of a cell is old: it should have been looked at, and nobody did.
+pub const OVERDUE: &str = "overdue";
+
+/// How late a look may be where nothing is known to stand in its way. There are other targets, too.
+const LATE: SignedDuration = SignedDuration::from_mins(15);
 
 impl Stored for Unseen {
     const TABLE: &'static str = "cell";
     const KEY: &'static str = "account_id";
 
     fn read(row: &Row) -> Result<Self, BadColumn> {
+        let status = cells::alike(row)?.status().name();
+        let tells = ["blocked", "stuck", "waiting", "unknown"].contains(&status);
         Ok(Unseen {
             account_id: row.maybe_name("account_id")?,
-            status: cells::alike(row)?.status().name(),
+            status: match row.boolean("overdue")? && !tells {
+                true => OVERDUE,
+                false => status,
+            },
             cells: row.number("n")?,
         })
     }
@@ -136,24 +147,42 @@ impl Store {
     }
 
     /// Cells of the same targets that are not known to differ, and not known to be in sync either: blocked, stuck, waiting,
-    /// never looked at. The filter's status does not matter. What is converging is about to be known.
-    pub async fn unseen_cells(&self, filter: &DriftFilter) -> Result<Vec<Unseen>, StoreError> {
-        let mut count =
-            Builder::new("select a.account_id, min(control) as control, min(region) as region, ");
-        count.push(cells::STATUS_COLUMNS).push(
-            ", count(*) as n from cell c left join account a on a.id = c.target_id
-             where c.drifted_since is null and (a.id is null or a.phase = 'governed')
-                and (not c.known or c.error is not null or c.waiting_for is not null)",
+    /// never looked at, or not when it was time: somebody paused their account, or a pass over it stops before it comes to
+    /// them. The filter's status does not matter. What is converging is about to be known.
+    pub async fn unseen_cells(
+        &self,
+        filter: &DriftFilter,
+        now: Timestamp,
+    ) -> Result<Vec<Unseen>, StoreError> {
+        let mut count = Builder::new(
+            "select account_id, min(control) as control, min(region) as region, overdue, ",
         );
+        count
+            .push(cells::STATUS_COLUMNS)
+            .push(", count(*) as n from (select c.*, a.account_id, c.due_at <= case when t.paused_at is null and t.last_error is null then ")
+            .value(now - LATE)
+            .push(" else ")
+            .value(now)
+            .push(
+                " end as overdue
+             from cell c join target t on t.id = c.target_id left join account a on a.id = c.target_id
+             where c.drifted_since is null and (a.id is null or a.phase = 'governed')",
+            );
         filter.narrow(&mut count);
         count
-            .push(" group by a.account_id, ")
+            .push(
+                ") as cells
+             where overdue or not known or error is not null or waiting_for is not null
+             group by account_id, overdue, ",
+            )
             .push(cells::STATUS_GROUPS)
-            .push(" order by a.account_id");
+            .push(" order by account_id");
         let unseen: Vec<Unseen> = self.db().all(count.query()).await?;
         Ok(unseen
             .into_iter()
-            .filter(|unseen| ["blocked", "stuck", "waiting", "unknown"].contains(&unseen.status))
+            .filter(|unseen| {
+                [OVERDUE, "blocked", "stuck", "waiting", "unknown"].contains(&unseen.status)
+            })
             .collect())
     }
 

@@ -86,7 +86,7 @@ pub use consent::Settled;
 pub use creation::Begun;
 pub use db::{LITE_MIGRATIONS, PG_MIGRATIONS};
 pub use decisions::{Decided, Decision};
-pub use drift::{DriftFilter, DriftedCell, Unseen, Whose};
+pub use drift::{DriftFilter, DriftedCell, OVERDUE, Unseen, Whose};
 pub use error::StoreError;
 pub use events::{Event, HistoryFilter, LANDFALL, NewEvent};
 pub use exemptions::{AtWork, ExemptionFilter};
