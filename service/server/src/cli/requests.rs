@@ -186,7 +186,7 @@ pub(super) async fn run(command: RequestCommand) -> anyhow::Result<ExitCode> {
             let request = client
                 .get(&path(["account-requests", &id.to_string()]))
                 .await?;
-            follow(&client, request, true).await
+            to_its_end(&client, request).await
         }
     }
 }
@@ -217,7 +217,7 @@ async fn decision(client: &Client, decide: &Decide, verb: &str) -> anyhow::Resul
     show(client, &request)
 }
 
-/// Shows a request, or follows it to its end.
+/// Shows a request, or follows it to its end. Whoever breaks that off can find it again: the request goes on.
 pub(super) async fn follow(
     client: &Client,
     request: AccountRequest,
@@ -226,6 +226,12 @@ pub(super) async fn follow(
     if !wait {
         return show(client, &request);
     }
+    let id = request.id;
+    anstream::eprintln!("landfall: request {id} (to follow it again: landfall request watch {id})");
+    to_its_end(client, request).await
+}
+
+async fn to_its_end(client: &Client, request: AccountRequest) -> anyhow::Result<ExitCode> {
     let request = watch::watch(client, request).await?;
     if client.json {
         out::json(&request)?;
