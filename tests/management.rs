@@ -37,6 +37,16 @@ async fn cells(store: &Store, account: &Account) -> Vec<Cell> {
         .expect("the store answers")
 }
 
+/// The id of the OU that an account stands in.
+fn unit_id_of(world: &World, account: &Account) -> String {
+    let number = account.account_id.as_ref().expect("it has one");
+    let shared = world.sim.shared();
+    let number = number.as_str().parse().expect("twelve digits");
+    let path = shared.world().organizations.path(number);
+    let unit = path.trim_end_matches('/').rsplit('/').next();
+    unit.expect("a path has parts").to_owned()
+}
+
 /// Waits until all cells of the account, of which there are some, were looked at since `since` and are in sync.
 async fn in_sync_since(store: &Store, account: &Account, since: jiff::Timestamp) {
     let seen = soon(async || {
@@ -136,6 +146,29 @@ async fn from_a_bare_organization(membership: &str) {
             "{service}"
         );
     }
+
+    // Where its owners move it, there it stands, also in the list.
+    let security = store.account_by_purpose(Purpose::Security).await;
+    let security = security.expect("the store answers").expect("it is vended");
+    let unit = security.request.organizational_unit.to_string();
+    let to = unit_id_of(&world, &security);
+    world.tamper(&json!({
+        "service": "organizations", "action": "move_account", "account": number, "to": to,
+    }));
+    clock.forward(SignedDuration::from_hours(2));
+    let woken = store.wake(account.target(), clock.now()).await;
+    woken.expect("the store answers");
+    eventually("the row follows", async || {
+        let unit = row(store).await?.request.organizational_unit;
+        (unit == security.request.organizational_unit).then_some(())
+    })
+    .await;
+    let past = store.events(account.target(), 0, 10_000).await;
+    let sentence = format!("its owners moved the account to {unit}");
+    let told = past.expect("events");
+    let told = told.iter().filter(|event| event.sentence == sentence);
+    assert_eq!(told.count(), 1);
+    assert_eq!(in_aws(&world, &number).1, unit, "it was left there");
     running.stop().await;
     world.assert_sound();
 }

@@ -10,7 +10,7 @@ use landfall_controls::vending;
 use landfall_model::account::{self, Facts, Failure, Phase, Step};
 use landfall_model::asset::{ACCOUNT_TYPE, Asset};
 use landfall_model::aws_state::AwsState;
-use landfall_model::creation::{Creation, Sighting};
+use landfall_model::creation::Creation;
 use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
 use landfall_model::place::{Organization, Place};
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::board::awaited_of_organization;
 use super::cells::Work;
 use super::{Engine, Pass, PassError, held};
-use crate::store::{Account, Begun, Lease, NewEvent, Purpose};
+use crate::store::{Account, Lease, NewEvent, Purpose};
 
 /// How long after its creation an account's refusals may only mean *not yet*. Peers' users saw the trouble over within
 /// about seven minutes.
@@ -137,41 +137,6 @@ impl Engine {
         Ok(facts)
     }
 
-    /// What Organizations shows of an account that may exist.
-    async fn sight(&self, account: &Account) -> Result<Sighting, PassError> {
-        let aws = self.management(&account.id.to_string()).await?;
-        let by_status = match &account.creation.status_id {
-            Some(status_id) => Some(vending::creation_status(&aws, status_id).await?),
-            None => None,
-        };
-        let taken = |sighting: &Sighting| matches!(sighting, Sighting::Failed(failure) if failure.reason == "EMAIL_ALREADY_EXISTS");
-        match by_status {
-            // A taken e-mail has two meanings: it may be our own account, made by a call whose answer was lost.
-            Some(sighting) if taken(&sighting) => Ok(match self.look(account, &aws).await? {
-                Sighting::Nothing | Sighting::InProgress => sighting,
-                found @ (Sighting::Exists(_) | Sighting::Failed(_) | Sighting::TakenBy(_)) => found,
-            }),
-            Some(sighting) => Ok(sighting),
-            None => self.look(account, &aws).await,
-        }
-    }
-
-    async fn look(
-        &self,
-        account: &Account,
-        aws: &landfall_controls::aws::Aws,
-    ) -> Result<Sighting, PassError> {
-        let intended_at = account.creation.intended_at.unwrap_or(account.requested_at);
-        Ok(vending::look_for_account(
-            aws,
-            &account.id.to_string(),
-            &account.request.name,
-            &account.email,
-            intended_at,
-        )
-        .await?)
-    }
-
     async fn parent(&self, account: &Account) -> Result<Option<OuPath>, PassError> {
         let Some(number) = &account.account_id else {
             return Ok(None);
@@ -184,6 +149,31 @@ impl Engine {
             number,
         )
         .await?)
+    }
+
+    /// Where its owners have moved the management account to, for the record: nobody else moves it, and nothing but how it is
+    /// shown depends on its place. So what keeps AWS from telling keeps nothing else back.
+    async fn was_moved(&self, lease: &Lease, account: &Account) -> Result<bool, PassError> {
+        let unit = match self.parent(account).await {
+            Ok(unit) => unit.unwrap_or_else(OuPath::root),
+            Err(PassError::Cloud(error)) => {
+                info!(%error, "where the management account stands cannot be told");
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        if unit == account.request.organizational_unit {
+            return Ok(false);
+        }
+        let place = match unit.is_root() {
+            true => "the root",
+            false => unit.as_str(),
+        };
+        let sentence = format!("its owners moved the account to {place}");
+        let event = NewEvent::new(lease.target, EventKind::StepDone, sentence);
+        let now = self.clock.now();
+        held(self.store.record_place(lease, &unit, &event, now).await?)?;
+        Ok(true)
     }
 
     /// The management account with what vending may do in it.
@@ -330,6 +320,9 @@ impl Engine {
                 Ok(Taken::GoOn)
             }
             Step::Reconcile => {
+                if account.purpose == Purpose::Management && self.was_moved(lease, account).await? {
+                    return Ok(Taken::GoOn);
+                }
                 let work = self.account_work(lease, account).await?;
                 let pass = self.reconcile_cells(&work, shutdown).await?;
                 *all_settled = pass.all_settled;
@@ -352,53 +345,6 @@ impl Engine {
                 .record_events(lease, &[event], self.clock.now())
                 .await?,
         )
-    }
-
-    /// `CreateAccount`, exactly once: the intent stands in the database before AWS is called, and its id after.
-    async fn create(&self, lease: &Lease, account: &Account) -> Result<Taken, PassError> {
-        let aws = self.management(&account.id.to_string()).await?;
-        let now = self.clock.now();
-        match self
-            .store
-            .begin_creation(lease, &self.settings.pace, now)
-            .await?
-        {
-            Begun::Now => {}
-            Begun::NotBefore(at) => {
-                return Ok(Taken::Over(Pass {
-                    due_at: at,
-                    completed: false,
-                }));
-            }
-            Begun::AlreadyIntended => return Ok(Taken::GoOn),
-            Begun::Lost => return Err(PassError::LeaseLost),
-        }
-        let tags = account.request.account_tags(&account.id.to_string());
-        let role = &self.landing_zone.roles.execution;
-        let called =
-            vending::create_account(&aws, &account.request.name, &account.email, role, &tags).await;
-        match called {
-            Ok(status_id) => {
-                let creation = Creation {
-                    intended_at: Some(now),
-                    status_id: Some(status_id),
-                };
-                held(self.store.record_creation(lease, &creation).await?)?;
-                self.note(lease, "AWS is making the account".to_owned())
-                    .await?;
-                Ok(Taken::GoOn)
-            }
-            Err(error) if vending::certainly_not_created(&error) => {
-                held(
-                    self.store
-                        .record_creation(lease, &Creation::default())
-                        .await?,
-                )?;
-                Err(error.into())
-            }
-            // AWS may have acted. The intent stays, and the next look finds out.
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// What a pass over the account's cells works on.

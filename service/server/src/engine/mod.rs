@@ -30,6 +30,7 @@ mod cells;
 pub mod clock;
 mod closing;
 mod cloud_events;
+mod creating;
 mod enrolling;
 mod journal;
 mod organization;

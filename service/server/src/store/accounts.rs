@@ -242,6 +242,26 @@ impl Store {
         Ok(LeaseState::Held)
     }
 
+    /// Records where an account stands that its owners moved; `event` tells of it.
+    pub async fn record_place(
+        &self,
+        lease: &Lease,
+        unit: &OuPath,
+        event: &NewEvent,
+        now: Timestamp,
+    ) -> Result<LeaseState, StoreError> {
+        let mut tx = self.db().begin().await?;
+        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+            return Ok(LeaseState::Lost);
+        }
+        let place = query("update account set organizational_unit = $1 where id = $2");
+        tx.execute(place.bind(unit.as_str()).bind(lease.target))
+            .await?;
+        events::append(&mut tx, std::slice::from_ref(event), now).await?;
+        self.commit(tx, &[Tell::Events(lease.target)]).await?;
+        Ok(LeaseState::Held)
+    }
+
     /// Records AWS's number of an account. Another number than before, or one that another request has, is a `Conflict`.
     pub async fn adopt(
         &self,
