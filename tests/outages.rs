@@ -1,18 +1,19 @@
 //! Faults that last: a Region that fails for an hour, an AWS that throttles most calls, writes whose answers get lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use awsim::faults::{Kind, Plan};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use landfall_model::cell::{Cell, CellStatus};
 use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::event::EventKind;
 use landfall_model::ids::TargetId;
-use landfall_server::engine::clock::Clock;
+use landfall_server::engine::clock::{Clock, SystemClock};
 use landfall_server::store::{Account, AccountFilter, Store};
 use landfall_tests::clock::Forward;
-use landfall_tests::database::Database;
+use landfall_tests::database::{Database, both};
 use landfall_tests::world::{
     Running, World, ask, eventually, every, governed, in_two_regions, landing_zone_in, no_stranger,
     soon, state_of,
@@ -254,4 +255,60 @@ async fn of_writes_whose_answers_get_lost_none_is_done_twice() {
             "what was recorded was not so"
         );
     }
+}
+
+/// Counts how often it is asked for the time: once for each claim, and now and then besides.
+#[derive(Debug, Default)]
+struct Asked(AtomicUsize);
+
+impl Asked {
+    fn times(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Clock for Asked {
+    fn now(&self) -> Timestamp {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        SystemClock.now()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_refuses_claims_is_left_in_peace_and_asked_again() {
+    both(async |database| {
+        let world = World::with(&landing_zone_in(&["us-east-1"])).await;
+        let store = &database.store;
+        let sql = async |sql: &str| database.sql(sql).await.expect("a statement of the test");
+        store
+            .ensure_organization(SystemClock.now())
+            .await
+            .expect("the store answers");
+        sql("update target set due_at = 9000000000000").await;
+        let clock = Arc::new(Asked::default());
+        let running = Running::start_by(&world, store, clock.clone()).await;
+        eventually("it claims", async || (clock.times() > 0).then_some(())).await;
+
+        sql("alter table target rename to elsewhere").await;
+        // The loop may be resting, for as long as it does without word of anything.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let before = clock.times();
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let asked = clock.times() - before;
+        // Plans and due targets are claimed once or twice, and one or two signs of life are written.
+        assert!(
+            (2..=8).contains(&asked),
+            "the clock was asked {asked} times"
+        );
+
+        sql("alter table elsewhere rename to target").await;
+        sql("update target set due_at = 0").await;
+        eventually("it claims again", async || {
+            let fence = sql("select cast(max(fence) as text) from target").await;
+            (fence.as_deref() != Some("0")).then_some(())
+        })
+        .await;
+        running.stop().await;
+    })
+    .await;
 }
