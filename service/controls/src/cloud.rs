@@ -4,8 +4,7 @@
 //! - the HTTP client is shared by all service clients (each would open a pool of its own), and those by all accounts
 //!   (`clients`);
 //! - the SDK's retries are off: it would share one retry budget among all accounts (`limiter` decides instead);
-//! - credentials are kept here, one session for each account and set of actions (the SDK's identity cache holds 64 and
-//!   then forgets silently).
+//! - credentials are kept by us, one session for each account and set of actions (`kept_credentials`).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,11 +22,11 @@ use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::ids::{AccountId, Region};
 use landfall_model::landing_zone::{LandingZone, Roles};
 use tokio::time::Instant;
-use tracing::warn;
 
 use crate::aws::Aws;
 use crate::clients::{Clients, for_any_signer};
 use crate::error::CloudError;
+use crate::kept_credentials::KeptCredentials;
 use crate::limiter::Limiter;
 use crate::line::Line;
 use crate::localhost::LocalhostResolver;
@@ -40,11 +39,6 @@ const GLOBAL_REGION: &str = "us-east-1";
 
 /// How long sessions last: the most that role chaining allows (IAM, "Roles terms and concepts").
 const SESSION_SECONDS: i32 = 3_600;
-/// Sessions are renewed when less than this is left: longer than any one reconcile should take.
-const RENEW_BEFORE: Duration = Duration::from_secs(600);
-/// How long one that could not be renewed is used before that is tried again.
-const RENEW_AGAIN: Duration = Duration::from_secs(60);
-
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Cloud(Arc<Inner>);
@@ -68,36 +62,7 @@ struct Inner {
     line: Line,
     units: UnitIds,
     rosters: Rosters,
-    sessions: Mutex<BTreeMap<SessionKey, Arc<tokio::sync::Mutex<Option<Kept>>>>>,
-}
-
-type SessionKey = (AccountId, Actions);
-
-/// The credentials of a session.
-struct Kept {
-    credentials: Credentials,
-    /// `None` when they do not run out.
-    renew_at: Option<SystemTime>,
-}
-
-impl Kept {
-    fn new(credentials: Credentials) -> Self {
-        let renew_at = credentials.expiry().map(|expiry| expiry - RENEW_BEFORE);
-        Kept {
-            credentials,
-            renew_at,
-        }
-    }
-
-    fn is_to_be_renewed(&self, now: SystemTime) -> bool {
-        self.renew_at.is_some_and(|renew_at| renew_at <= now)
-    }
-
-    /// Whether AWS still takes them, and will for as long as a few calls need.
-    fn holds(&self, now: SystemTime) -> bool {
-        let expiry = self.credentials.expiry();
-        expiry.is_none_or(|expiry| expiry > now + RENEW_AGAIN)
-    }
+    credentials: KeptCredentials,
 }
 
 impl fmt::Debug for Cloud {
@@ -181,7 +146,7 @@ impl Cloud {
             line: Line::new(calls_in_flight),
             units: UnitIds::default(),
             rosters: Rosters::default(),
-            sessions: Mutex::default(),
+            credentials: KeptCredentials::default(),
         }))
     }
 
@@ -204,7 +169,7 @@ impl Cloud {
             line: inner.line.clone(),
             units: UnitIds::default(),
             rosters: Rosters::default(),
-            sessions: Mutex::default(),
+            credentials: KeptCredentials::default(),
         }))
     }
 
@@ -251,23 +216,22 @@ impl Cloud {
     }
 
     async fn management_credentials(&self, errand: &Errand) -> Result<Credentials, CloudError> {
-        self.session(
-            (errand.account.clone(), errand.actions.clone()),
-            async || {
-                let base = self.own([ASSUME].into());
-                self.assume_with(&base, errand, &self.0.roles.management, None)
-                    .await
-            },
-        )
-        .await
+        let key = (errand.account.clone(), errand.actions.clone());
+        let enter = async || {
+            let base = self.own([ASSUME].into());
+            let role = &self.0.roles.management;
+            self.assume_with(&base, errand, role, None).await
+        };
+        self.0.credentials.of(key, enter).await
     }
 
     async fn member_credentials(&self, errand: &Errand) -> Result<Credentials, CloudError> {
-        let session = self.session(
-            (errand.account.clone(), errand.actions.clone()),
-            async || self.enter(errand).await,
-        );
-        session.await.map_err(|mut error| {
+        let key = (errand.account.clone(), errand.actions.clone());
+        let entered = self
+            .0
+            .credentials
+            .of(key, async || self.enter(errand).await);
+        entered.await.map_err(|mut error| {
             if error.kind == CloudErrorKind::AccessDenied && error.action == ASSUME {
                 let Roles {
                     management,
@@ -310,43 +274,6 @@ impl Cloud {
                 }
                 (entered, _) => return entered,
             }
-        }
-    }
-
-    /// The credentials of a session, made by `open` when there are none or they run out soon. Callers that want the same
-    /// session at once share one `AssumeRole`. Where it cannot be renewed, it is used to its end: somebody may just have
-    /// shut the door behind whoever is inside, who can still open it (see `iam_execution_role`).
-    async fn session(
-        &self,
-        key: SessionKey,
-        open: impl AsyncFnOnce() -> Result<Credentials, CloudError>,
-    ) -> Result<Credentials, CloudError> {
-        let slot = {
-            let mut sessions = self
-                .0
-                .sessions
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            sessions.entry(key).or_default().clone()
-        };
-        let mut slot = slot.lock().await;
-        let now = wall_clock();
-        if let Some(kept) = slot.as_ref().filter(|kept| !kept.is_to_be_renewed(now)) {
-            return Ok(kept.credentials.clone());
-        }
-        match Box::pin(open()).await {
-            Ok(credentials) => {
-                *slot = Some(Kept::new(credentials.clone()));
-                Ok(credentials)
-            }
-            Err(error) => match slot.as_mut().filter(|kept| kept.holds(now)) {
-                Some(kept) => {
-                    warn!(%error, "a session cannot be renewed and is used to its end");
-                    kept.renew_at = Some(now + RENEW_AGAIN);
-                    Ok(kept.credentials.clone())
-                }
-                None => Err(error),
-            },
         }
     }
 
@@ -414,17 +341,7 @@ impl Cloud {
         let now = tokio::time::Instant::now();
         self.0.limiter.forget_full(now);
         self.0.rosters.forget_idle(now);
-        let now = wall_clock();
-        let mut sessions = self
-            .0
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, slot| {
-            slot.try_lock().map_or(true, |slot| {
-                slot.as_ref().is_some_and(|kept| kept.holds(now))
-            })
-        });
+        self.0.credentials.forget_idle();
     }
 }
 
@@ -453,14 +370,6 @@ fn session_name(reason: &str) -> String {
     format!("landfall-{reason}")
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "credentials run out by the wall clock, which is AWS's too"
-)]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
-}
-
 fn to_credentials(from: &StsCredentials) -> Credentials {
     let expiry = SystemTime::try_from(from.expiration).ok();
     Credentials::new(
@@ -475,48 +384,6 @@ fn to_credentials(from: &StsCredentials) -> Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A session that runs out in so many minutes, opened under `name`.
-    fn session(name: &str, minutes: u64) -> Credentials {
-        let expiry = wall_clock() + Duration::from_secs(60 * minutes);
-        Credentials::new(name, "secret", None, Some(expiry), "test")
-    }
-
-    #[tokio::test]
-    async fn a_session_that_cannot_be_renewed_is_used_to_its_end() {
-        let zone = include_str!("../../../deploy/landing-zone.toml");
-        let zone = LandingZone::parse("landing-zone.toml", zone).unwrap();
-        let access = Access {
-            endpoint_url: Some("http://localhost:1".to_owned()),
-            credentials: Some(("id".to_owned(), "secret".to_owned())),
-        };
-        let cloud = Cloud::open(&zone, 1, access).await;
-        let key = |account: &str| (account.parse().unwrap(), Actions::default());
-        let shut = || CloudError::new(CloudErrorKind::AccessDenied, ASSUME, "no");
-        // Minutes that the first session lasts, and whose credentials are used when nobody is let in any more.
-        for (account, minutes, expected) in [
-            ("222222222222", 60, Some("first")),
-            ("333333333333", 9, Some("first")),
-            ("444444444444", 0, None),
-        ] {
-            let ask = async |open: Result<Credentials, CloudError>| {
-                let found = cloud.session(key(account), async || open).await;
-                found.map(|credentials| credentials.access_key_id().to_owned())
-            };
-            assert_eq!(ask(Ok(session("first", minutes))).await.unwrap(), "first");
-            cloud.forget_idle();
-            for _ in 0..2 {
-                let found = ask(Err(shut())).await;
-                assert_eq!(found.ok().as_deref(), expected, "{minutes} minutes");
-            }
-        }
-        // When the door is open again, the session is renewed, though not at every call.
-        let slot = cloud.0.sessions.lock().unwrap()[&key("333333333333")].clone();
-        let again = |name| cloud.session(key("333333333333"), async move || Ok(session(name, 60)));
-        assert_eq!(again("second").await.unwrap().access_key_id(), "first");
-        slot.lock().await.as_mut().unwrap().renew_at = Some(wall_clock());
-        assert_eq!(again("second").await.unwrap().access_key_id(), "second");
-    }
 
     #[test]
     fn a_session_is_named_as_aws_allows() {

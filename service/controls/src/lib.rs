@@ -11,6 +11,7 @@ pub mod control;
 pub mod enrollment;
 pub mod error;
 pub mod external_id;
+mod kept_credentials;
 pub mod limiter;
 pub mod limits;
 mod line;
