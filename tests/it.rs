@@ -15,6 +15,7 @@ mod management;
 mod membership;
 mod outages;
 mod plan_consent;
+mod plan_crash;
 mod plans;
 mod policies;
 mod rollout;
