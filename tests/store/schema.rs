@@ -215,7 +215,7 @@ async fn a_server_that_cannot_be_reached_is_named_with_the_reason() {
     ] {
         let said = why(&url).await;
         for words in [place.as_str(), reason] {
-            assert!(said.contains(words), "`{words}` is not in: {said}");
+            assert_eq!(said.matches(words).count(), 1, "`{words}` in: {said}");
         }
         assert!(!said.contains("hunter2"), "{said}");
         assert!(!said.contains("pool timed out"), "{said}");

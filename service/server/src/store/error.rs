@@ -1,5 +1,6 @@
 //! What goes wrong with the database, by what helps.
 
+use std::fmt;
 use std::sync::Arc;
 
 use sqlx::error::{DatabaseError, ErrorKind};
@@ -11,10 +12,7 @@ pub enum StoreError {
     /// It cannot be reached, is busy or gave up on this transaction. Nothing was changed: the same call is worth
     /// repeating a little later. `place` is where it is, without a password.
     #[error("the database is not available ({place})")]
-    Unavailable {
-        place: Arc<str>,
-        source: Arc<sqlx::Error>,
-    },
+    Unavailable { place: Arc<str>, source: Cause },
     /// What should be written contradicts what is there; `constraint` is its name in the migrations.
     #[error("the database refuses this: it would break {constraint}")]
     Conflict { constraint: String },
@@ -42,16 +40,26 @@ pub enum StoreError {
     Url { url: String, reason: String },
     /// The database did not understand Landfall: a fault of Landfall, or a schema that somebody else changed.
     #[error("the database did not accept a statement ({place})")]
-    Fault {
-        place: Arc<str>,
-        source: Arc<sqlx::Error>,
-    },
+    Fault { place: Arc<str>, source: Cause },
 }
+
+/// What the driver says. Its text tells its own cause already, so there is no further one to tell.
+#[derive(Clone, Debug)]
+pub struct Cause(Arc<sqlx::Error>);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Cause {}
 
 impl StoreError {
     /// What went wrong with the database at `place`.
-    pub(super) fn of(source: Arc<sqlx::Error>, place: Arc<str>) -> Self {
-        match source.as_ref() {
+    pub(super) fn of(error: Arc<sqlx::Error>, place: Arc<str>) -> Self {
+        let source = Cause(Arc::clone(&error));
+        match error.as_ref() {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)
             | sqlx::Error::PoolTimedOut
