@@ -228,17 +228,31 @@ async fn repair(client: &Client, wanted: Repair) -> anyhow::Result<()> {
         out::json(&reply)?;
         return Ok(());
     }
-    out::line(format_args!(
-        "{} cells are looked at now, and repaired where they differ.",
-        reply.cells
-    ))?;
-    if reply.waived > 0 {
-        out::line(format_args!(
-            "{} are left as they are: a waiver accepts it (landfall waiver list).",
-            reply.waived
-        ))?;
+    for line in asked(&reply) {
+        out::line(line)?;
     }
     Ok(())
+}
+
+/// What a wish for repair met, and what it leaves alone.
+fn asked(reply: &RepairReply) -> Vec<String> {
+    let cells = |cells: u64| match cells {
+        1 => "1 cell is".to_owned(),
+        cells => format!("{cells} cells are"),
+    };
+    let looked_at = format!(
+        "{} looked at now, and repaired if anything differs.",
+        cells(reply.cells)
+    );
+    let left = format!(
+        "{} left alone, since a waiver accepts what differs there (landfall waiver list).",
+        cells(reply.waived)
+    );
+    match (reply.cells, reply.waived) {
+        (_, 0) => vec![looked_at],
+        (0, _) => vec![left],
+        (_, _) => vec![looked_at, left],
+    }
 }
 
 /// The status of `--check` is 1 when something has to be mended first.
@@ -408,4 +422,32 @@ async fn cells(client: &Client, wanted: ShowCells) -> anyhow::Result<()> {
     }
     out::line(format_args!("\n{}", summary(&cells.counts)))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_repair_leaves_alone_is_said() {
+        for (cells, waived, said) in [
+            (
+                2,
+                0,
+                "2 cells are looked at now, and repaired if anything differs.",
+            ),
+            (
+                1,
+                3,
+                "1 cell is looked at now, and repaired if anything differs.\n3 cells are left alone, since a waiver accepts what differs there (landfall waiver list).",
+            ),
+            (
+                0,
+                1,
+                "1 cell is left alone, since a waiver accepts what differs there (landfall waiver list).",
+            ),
+        ] {
+            assert_eq!(asked(&RepairReply { cells, waived }).join("\n"), said);
+        }
+    }
 }
