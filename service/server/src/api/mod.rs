@@ -55,6 +55,7 @@ pub mod plan_scope;
 pub mod plans;
 pub mod problem;
 mod reference;
+mod reference_page;
 pub mod requests;
 pub mod rollouts;
 mod schema;
