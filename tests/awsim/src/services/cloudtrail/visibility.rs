@@ -48,13 +48,8 @@ pub(super) fn visible<'a>(
 ) -> Result<&'a Trail, AwsError> {
     let reference = Reference::read(call, text)?;
     all(world, call.account())
-        .find(|trail| reference.names(trail) && may_read(call, trail))
+        .find(|trail| reference.names(trail) && trail.reaches(call.region))
         .ok_or_else(|| reference.unknown(call))
-}
-
-/// An owner reads his trails by ARN from everywhere; a shadow is only where it is.
-fn may_read(call: &Call<'_>, trail: &Trail) -> bool {
-    trail.owner == call.account() || trail.reaches(call.region)
 }
 
 /// The trail that a call changes, from its home Region.
@@ -125,7 +120,11 @@ pub(super) fn describe(world: &World, call: &Call<'_>) -> Answer {
         .collect::<Result<Vec<_>, _>>()?;
     let matches = |trail: &Trail| match wanted.as_slice() {
         [] => trail.reaches(call.region),
-        wanted => may_read(call, trail) && wanted.iter().any(|reference| reference.names(trail)),
+        // An ARN tells an owner of a trail of another Region, too (CloudTrail API, `DescribeTrails`). Nothing else does.
+        wanted => {
+            (trail.owner == call.account() || trail.reaches(call.region))
+                && wanted.iter().any(|reference| reference.names(trail))
+        }
     };
     let found = all(world, call.account())
         .filter(|trail| matches(trail) && (shadows || !is_shadow(trail)))

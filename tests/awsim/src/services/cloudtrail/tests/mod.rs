@@ -396,8 +396,13 @@ fn a_multi_region_trail_changes_at_home_only() {
         )
         .unwrap();
     assert_eq!(list["trailList"], json!([]));
+    let by_arn = json!({ "Name": arn });
+    let status = trails.call_as(away, "GetTrailStatus", by_arn.clone());
+    status.unwrap();
     let single = json!({ "Name": arn, "IsMultiRegionTrail": false });
     trails.call("UpdateTrail", single).unwrap();
+    let gone = trails.call_as(away, "GetTrailStatus", by_arn);
+    refused(gone, "TrailNotFoundException");
     let list = trails.call_as(away, "DescribeTrails", json!({})).unwrap();
     assert_eq!(list["trailList"], json!([]));
     let stop = trails.call_as(away, "StopLogging", json!({ "Name": "trail" }));
