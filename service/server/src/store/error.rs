@@ -57,8 +57,8 @@ impl std::error::Error for Cause {}
 
 impl StoreError {
     /// What went wrong with the database at `place`.
-    pub(super) fn of(error: Arc<sqlx::Error>, place: Arc<str>) -> Self {
-        let source = Cause(Arc::clone(&error));
+    pub(super) fn of(error: &Arc<sqlx::Error>, place: Arc<str>) -> Self {
+        let source = Cause(Arc::clone(error));
         match error.as_ref() {
             sqlx::Error::Io(_)
             | sqlx::Error::Tls(_)

@@ -83,7 +83,7 @@ impl Place {
             (Error::PoolTimedOut, Some(server)) => self.why(server).await,
             _ => None,
         };
-        StoreError::of(cause.unwrap_or_else(|| Arc::new(error)), self.name())
+        StoreError::of(&cause.unwrap_or_else(|| Arc::new(error)), self.name())
     }
 
     /// Why the server cannot be reached; `None` when it can be. However many wait for it, one asks and all hear the answer.
