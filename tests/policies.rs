@@ -201,3 +201,107 @@ async fn where_there_is_no_room_nothing_is_changed_until_there_is() {
     stage.converge(control(), &home).await;
     assert_eq!(in_aws(&stage), wanted(&stage));
 }
+
+const ABOVE: &str = "Applications";
+const BELOW: &str = "Applications/Sandbox";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_moves_to_a_full_unit_above_or_below_binds_at_every_moment() {
+    const LIMIT: usize = 4;
+    let mut stage = Stage::ready_for(control()).await;
+    let text = LANDING_ZONE.replace("attached = 10", &format!("attached = {LIMIT}"));
+    let zone = LandingZone::parse("landing-zone.toml", &text).expect("the landing zone is right");
+    let zone = Arc::new(zone);
+    stage.world.zone = zone.clone();
+    let home = zone.home_region.clone();
+    let way = [stage.unit_id(ABOVE).await, stage.unit_id(BELOW).await];
+    for (from, to) in [(ABOVE, BELOW), (BELOW, ABOVE)] {
+        let full = stage.unit_id(to).await;
+        let of = |policy: &str, action: &str| {
+            json!({
+                "service": "organizations", "action": action, "policy": policy, "target": full,
+                "description": if policy.starts_with(PREFIX) { "Kept by Landfall" } else { "" }, "content": DENY,
+            })
+        };
+        let attached = |here: &[&str], there: &[&str]| {
+            let attachments = format!("[units]\n\"{from}\" = {here:?}\n\"{to}\" = {there:?}");
+            let documents = [
+                ("moving", "sns:DeleteTopic"),
+                ("standing", "ec2:RunInstances"),
+            ];
+            set(&zone, &attachments, &documents)
+        };
+        stage.world.catalogue.scps = attached(&["moving"], &["standing"]);
+        stage.converge(control(), &home).await;
+        // FullAWSAccess, one of somebody else's, two of ours: one that is wanted, one from before.
+        let theirs = format!("theirs on {to}");
+        for policy in [&theirs, "landfall-old"] {
+            for action in ["create_scp", "attach_scp"] {
+                stage.world.tamper(&of(policy, action));
+            }
+        }
+        stage.world.catalogue.scps = attached(&[], &["moving", "standing"]);
+        let look = stage
+            .look(control(), &home)
+            .await
+            .expect("it can be observed");
+        let mut refused = 0;
+        for change in &look.changes {
+            let sentence = &change.sentence;
+            if sentence.starts_with("detach") && sentence.ends_with(&format!("from {from}")) {
+                // Nobody relies on what was planned: AWS is asked whether it is there.
+                let new = stage.packed(&to.parse().expect("a target"));
+                stage.world.tamper(&of(&new, "detach_scp"));
+                let told = stage
+                    .apply(control(), &home, change)
+                    .await
+                    .expect_err("it would be a gap");
+                assert!(
+                    told.message.contains(&format!("is not seen on {to} yet")),
+                    "{told}"
+                );
+                stage.world.tamper(&of(&new, "attach_scp"));
+                refused += 1;
+            }
+            let applied = stage.apply(control(), &home, change).await;
+            applied.unwrap_or_else(|error| panic!("{sentence}: {error}"));
+            let (bound, most) = standing(&stage, &way, "sns:DeleteTopic");
+            assert!(bound, "after {sentence}: {:?}", look.changes);
+            assert!(most <= LIMIT, "after {sentence}");
+        }
+        assert_eq!(refused, 1, "{:?}", look.changes);
+        stage.converge(control(), &home).await;
+        assert_eq!(
+            standing(
+                &stage,
+                &way[usize::from(to == BELOW)..][..1],
+                "sns:DeleteTopic"
+            ),
+            (true, 3)
+        );
+        stage.world.tamper(&of(&theirs, "detach_scp"));
+    }
+    stage.world.assert_sound();
+}
+
+/// Whether an action is denied on one of these targets, and how many policies stand on the one that has the most.
+fn standing(stage: &Stage, targets: &[String], action: &str) -> (bool, usize) {
+    let shared = stage.world.sim.shared();
+    let report = awsim::services::organizations::policies_report(&shared.world());
+    let rows = report.as_array().expect("a list");
+    let on = |target: &String| {
+        let here = |row: &&serde_json::Value| {
+            let mut targets = row["targets"].as_array().into_iter().flatten();
+            targets.any(|one| one == target)
+        };
+        rows.iter().filter(here).collect::<Vec<_>>()
+    };
+    let denies = |row: &&serde_json::Value| {
+        row["content"]
+            .as_str()
+            .is_some_and(|text| text.contains(action))
+    };
+    let bound = targets.iter().flat_map(on).any(|row| denies(&row));
+    let most = targets.iter().map(|target| on(target).len()).max();
+    (bound, most.unwrap_or_default())
+}

@@ -2,7 +2,7 @@
 //!
 //! A packed policy is named by its content, so a change is another policy: made, attached wherever it is wanted, and only
 //! then is the old one detached and deleted (`scp::changeover`). Before each detachment AWS is asked whether what takes its
-//! place is there. Policies from before policies were packed go the same way: Landfall's, and wanted no more.
+//! place is there, on the same target or, where it moves, on another. Policies from before policies were packed go the same way: Landfall's, and wanted no more.
 //!
 //! Others, of AWS, of Control Tower or of a person, are neither changed nor moved; they only count, because AWS limits how
 //! many a target may have.
@@ -15,7 +15,7 @@ use landfall_model::cloud_error::CloudErrorKind;
 use landfall_model::control::Scope;
 use landfall_model::json_text::JsonText;
 use landfall_model::place::Place;
-use landfall_model::scp::changeover::{Changeover, NoRoom, Step};
+use landfall_model::scp::changeover::{self, Attachment, Changeover, NoRoom, Step};
 use landfall_model::scp::{Document, FULL_AWS_ACCESS, ScpTarget, sources};
 use landfall_policy::Policy;
 use serde::{Deserialize, Serialize};
@@ -50,9 +50,12 @@ pub(crate) struct Observed {
     targets: Vec<Target>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 struct Target {
     id: String,
+    /// `None` for targets that the landing zone does not know.
+    #[serde(skip)]
+    place: Option<ScpTarget>,
     /// A path, or for targets that the landing zone does not know, AWS's name.
     name: String,
     wanted: BTreeSet<String>,
@@ -87,14 +90,25 @@ pub(crate) enum Change {
         sources: String,
         target: String,
         target_id: String,
-        /// What has to be attached by then.
+        /// What has to be attached there by then.
         beside: BTreeSet<String>,
+        /// What has to be attached to others above and below by then.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        elsewhere: Vec<Elsewhere>,
     },
     Delete {
         policy: String,
         policy_id: String,
         sources: String,
     },
+}
+
+/// Policies of another target that say what one said.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Elsewhere {
+    target: String,
+    target_id: String,
+    policies: BTreeSet<String>,
 }
 
 impl fmt::Display for Change {
@@ -164,19 +178,40 @@ impl Control for OrganizationsPolicies {
                 ScpTarget::Root => root_id.clone(),
                 ScpTarget::Unit(path) => aws.units().id_of(management, root_id, path).await?,
             };
-            targets.insert(id, (target.to_string(), wanted.clone()));
+            targets.insert(
+                id.clone(),
+                Target {
+                    id,
+                    place: Some(target.clone()),
+                    name: target.to_string(),
+                    wanted: wanted.clone(),
+                    ..Target::default()
+                },
+            );
         }
         let enabled = scps::enabled(management, root_id).await?;
         let policies = scps::ours(management).await?;
         for found in policies.values() {
             for Attached { target_id, name } in scps::targets(management, &found.id).await? {
-                targets.entry(target_id).or_insert((name, BTreeSet::new()));
+                let id = target_id.clone();
+                targets.entry(target_id).or_insert_with(|| Target {
+                    id,
+                    name,
+                    ..Target::default()
+                });
             }
         }
-        let mut targets = attached(management, targets).await?;
-        if !enabled {
-            // Enabling the type brings it everywhere.
-            for target in &mut targets {
+        let mut targets: Vec<Target> = targets.into_values().collect();
+        for target in &mut targets {
+            for (name, ours) in scps::attached(management, &target.id).await? {
+                let those = match ours {
+                    true => &mut target.attached,
+                    false => &mut target.others,
+                };
+                those.insert(name);
+            }
+            if !enabled {
+                // Enabling the type brings it everywhere.
                 target.others.insert(FULL_AWS_ACCESS.to_owned());
             }
         }
@@ -214,25 +249,21 @@ impl Control for OrganizationsPolicies {
             .filter(|(name, _)| !desired.documents.contains_key(*name))
             .map(|(name, found)| (name.as_str(), found))
             .collect();
-        for (target, steps) in &steps {
-            let gone = |policy: &str| {
-                let mut steps = steps.iter();
-                steps.any(
-                    |step| matches!(step, Step::Detach { policy: gone, .. } if *gone == policy),
-                )
+        for (index, target) in observed.targets.iter().enumerate() {
+            let stays = |policy: &str| {
+                let gone = |step: &Step<'_>| {
+                    let this = Attachment {
+                        target: index,
+                        policy,
+                    };
+                    matches!(step, Step::Detach { old, .. } if *old == this)
+                };
+                target.attached.contains(policy) && !steps.iter().any(gone)
             };
-            unused.retain(|policy, _| !target.attached.contains(*policy) || gone(policy));
+            unused.retain(|policy, _| !stays(policy));
         }
-        let mut last = Vec::new();
-        for (target, steps) in steps {
-            let mut first = true;
-            for step in steps {
-                first &= matches!(step, Step::Attach(_));
-                let place = if first { &mut changes } else { &mut last };
-                place.extend(target.change(step, desired, observed));
-            }
-        }
-        changes.append(&mut last);
+        let steps = steps.into_iter();
+        changes.extend(steps.filter_map(|step| observed.change(step, desired)));
         changes.extend(unused.into_iter().map(|(policy, found)| Change::Delete {
             policy: policy.to_owned(),
             policy_id: found.id.clone(),
@@ -256,19 +287,17 @@ impl Control for OrganizationsPolicies {
                 target,
                 target_id,
                 beside,
+                elsewhere,
                 ..
             } => {
-                let attached = match beside.is_empty() {
-                    true => BTreeMap::new(),
-                    false => scps::attached(management, target_id).await?,
-                };
-                if let Some(missing) = beside.iter().find(|name| !attached.contains_key(*name)) {
-                    return Err(CloudError::not_ready(
-                        scps::DETACH,
-                        format!(
-                            "{missing} is not seen on {target} yet, and it takes this one's place"
-                        ),
-                    ));
+                require(management, target, target_id, beside).await?;
+                for Elsewhere {
+                    target,
+                    target_id,
+                    policies,
+                } in elsewhere
+                {
+                    require(management, target, target_id, policies).await?;
                 }
                 scps::detach(management, policy_id, target_id).await
             }
@@ -321,11 +350,8 @@ impl Found {
 }
 
 impl Observed {
-    /// How each target's policies come to be those that are wanted.
-    fn steps<'a>(
-        &'a self,
-        desired: &'a Desired,
-    ) -> Result<Vec<(&'a Target, Vec<Step<'a>>)>, NoRoom> {
+    /// How the targets' policies come to be those that are wanted.
+    fn steps<'a>(&'a self, desired: &'a Desired) -> Result<Vec<Step<'a>>, NoRoom> {
         // What is written wrong is written right before anything is detached.
         let wanted: BTreeMap<&str, Policy> = desired
             .documents
@@ -340,81 +366,90 @@ impl Observed {
             .filter(|(name, _)| !desired.documents.contains_key(*name))
             .filter_map(|(name, found)| Some((name.as_str(), Policy::parse(&found.content).ok()?)))
             .collect();
-        let steps = self.targets.iter().map(|target| {
-            let changeover = Changeover {
-                target: &target.name,
-                limit: desired.limit,
-                others: target.others.iter().map(String::as_str).collect(),
-                attached: target
-                    .attached
-                    .iter()
-                    .map(|name| {
-                        let policy = wanted.get(name.as_str());
-                        (name.as_str(), policy.or_else(|| stray.get(name.as_str())))
-                    })
-                    .collect(),
-                wanted: target
-                    .wanted
-                    .iter()
-                    .filter_map(|name| Some((name.as_str(), wanted.get(name.as_str())?)))
-                    .collect(),
-            };
-            Ok((target, changeover.steps()?))
+        let changeovers = self.targets.iter().map(|target| Changeover {
+            target: &target.name,
+            place: target.place.as_ref(),
+            limit: desired.limit,
+            others: target.others.iter().map(String::as_str).collect(),
+            attached: target
+                .attached
+                .iter()
+                .map(|name| {
+                    let policy = wanted.get(name.as_str());
+                    (name.as_str(), policy.or_else(|| stray.get(name.as_str())))
+                })
+                .collect(),
+            wanted: target
+                .wanted
+                .iter()
+                .filter_map(|name| Some((name.as_str(), wanted.get(name.as_str())?)))
+                .collect(),
         });
-        steps.collect()
+        changeover::steps(&changeovers.collect::<Vec<_>>())
     }
-}
 
-impl Target {
     /// A step as a change. `None` where AWS shows a policy on the target that it does not list yet: it is there next time.
-    fn change(&self, step: Step<'_>, desired: &Desired, observed: &Observed) -> Option<Change> {
-        let (target, target_id) = (self.name.clone(), self.id.clone());
+    fn change(&self, step: Step<'_>, desired: &Desired) -> Option<Change> {
         match step {
-            Step::Attach(policy) => {
+            Step::Attach(Attachment { target, policy }) => {
+                let target = self.targets.get(target)?;
                 let description = &desired.documents.get(policy)?.description;
                 Some(Change::Attach {
                     policy: policy.to_owned(),
                     sources: sources(description).unwrap_or_default().to_owned(),
-                    target,
-                    target_id,
+                    target: target.name.clone(),
+                    target_id: target.id.clone(),
                 })
             }
-            Step::Detach { policy, beside } => {
-                let found = observed.policies.get(policy)?;
+            Step::Detach { old, beside } => {
+                let found = self.policies.get(old.policy)?;
+                let mut by_target: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+                for one in beside {
+                    let of_target = by_target.entry(one.target).or_default();
+                    of_target.insert(one.policy.to_owned());
+                }
+                let target = self.targets.get(old.target)?;
+                let beside = by_target.remove(&old.target).unwrap_or_default();
+                let elsewhere = by_target.into_iter().filter_map(|(index, policies)| {
+                    let target = self.targets.get(index)?;
+                    Some(Elsewhere {
+                        target: target.name.clone(),
+                        target_id: target.id.clone(),
+                        policies,
+                    })
+                });
                 Some(Change::Detach {
-                    policy: policy.to_owned(),
+                    policy: old.policy.to_owned(),
                     policy_id: found.id.clone(),
                     sources: found.sources(),
-                    target,
-                    target_id,
-                    beside: beside.into_iter().map(str::to_owned).collect(),
+                    target: target.name.clone(),
+                    target_id: target.id.clone(),
+                    beside,
+                    elsewhere: elsewhere.collect(),
                 })
             }
         }
     }
 }
 
-/// What is attached to each of the targets, given by id with name and wanted policies.
-async fn attached(
+/// Asks AWS whether these policies, which take another's place, are attached to a target.
+async fn require(
     aws: &Aws,
-    targets: BTreeMap<String, (String, BTreeSet<String>)>,
-) -> Result<Vec<Target>, CloudError> {
-    let mut all = Vec::new();
-    for (id, (name, wanted)) in targets {
-        let policies = scps::attached(aws, &id).await?;
-        let named = |ours: bool| {
-            let policies = policies.iter().filter(move |(_, of_us)| **of_us == ours);
-            policies.map(|(name, _)| name.clone()).collect()
-        };
-        all.push(Target {
-            attached: named(true),
-            others: named(false),
-            id,
-            name,
-            wanted,
-        });
+    target: &str,
+    target_id: &str,
+    policies: &BTreeSet<String>,
+) -> Result<(), CloudError> {
+    if policies.is_empty() {
+        return Ok(());
     }
-    Ok(all)
+    let attached = scps::attached(aws, target_id).await?;
+    match policies.iter().find(|name| !attached.contains_key(*name)) {
+        None => Ok(()),
+        Some(missing) => Err(CloudError::not_ready(
+            scps::DETACH,
+            format!("{missing} is not seen on {target} yet, and it takes this one's place"),
+        )),
+    }
 }
 
 #[cfg(test)]

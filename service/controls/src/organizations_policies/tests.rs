@@ -43,6 +43,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 fn target(name: &str, wanted: &[&str], ours: &[&str], others: &[&str]) -> Target {
     Target {
         id: format!("ou-{name}"),
+        place: name.parse().ok(),
         name: name.to_owned(),
         wanted: set(wanted),
         attached: set(ours),

@@ -1,9 +1,11 @@
-//! How the policies of one target take the place of others.
+//! How the policies of targets take the place of others.
 //!
-//! What is new is attached before what is old is detached. Where the target has no room for both, it goes step by step: an
-//! old policy makes room as soon as everything that it says, and that is to be said in the end too, is said by others that
-//! are attached. Whatever old and new both forbid is forbidden at every moment, and AWS's limit is never exceeded; where
-//! no such way leads to the end, there is none, and the target is left as it is.
+//! What is new is attached before what is old is detached, everywhere. Where a target has no room for both, it goes step by
+//! step: an old policy makes room as soon as everything that it says, and that is to be said in the end too, is said by others
+//! that are attached. What binds an account is said on the whole way from the root to it, so a policy that moves from an OU to
+//! one below or above leaves the one when it stands on the other. Whatever old and new both forbid to an account is forbidden
+//! at every moment, and AWS's limit is never exceeded; where no such way leads to the end, there is none, and everything is left
+//! as it is.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_policy::Policy;
 use landfall_policy::pack::{Forecast, Part, Target, parts};
 
+use super::ScpTarget;
+
 /// The policies of one target, as they are and as they are to be.
 #[derive(Clone, Debug)]
 pub struct Changeover<'a, 'p> {
     /// The path of an OU, the number of an account, or the root.
     pub target: &'a str,
+    /// Where it stands. `None` where the landing zone does not know it: it gives up what it has when all others are done.
+    pub place: Option<&'a ScpTarget>,
     /// How many policies AWS takes on it.
     pub limit: usize,
     /// The names of those that are not Landfall's. They stay, and count.
@@ -26,14 +32,21 @@ pub struct Changeover<'a, 'p> {
     pub wanted: BTreeMap<&'a str, &'p Policy>,
 }
 
+/// A policy on a target, which is told by its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attachment<'a> {
+    pub target: usize,
+    pub policy: &'a str,
+}
+
 /// One call to AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    Attach(&'a str),
+    Attach(Attachment<'a>),
     Detach {
-        policy: &'a str,
-        /// Those that have to be attached by then, because they say what this one said.
-        beside: BTreeSet<&'a str>,
+        old: Attachment<'a>,
+        /// Those that have to be attached by then, there, above or below, because they say what this one said.
+        beside: BTreeSet<Attachment<'a>>,
     },
 }
 
@@ -58,133 +71,70 @@ pub enum NoRoom {
     Crowded { forecast: Forecast, missing: usize },
 }
 
-impl<'a, 'p> Changeover<'a, 'p> {
-    /// The steps from what is attached to what is wanted.
-    ///
-    /// # Errors
-    ///
-    /// With figures, where they cannot be taken.
-    pub fn steps(&self) -> Result<Vec<Step<'a>>, NoRoom> {
-        let mut missing: Vec<&'a str> = self
-            .wanted
-            .keys()
-            .filter(|name| !self.attached.contains_key(*name))
-            .copied()
-            .collect();
-        let mut attached: BTreeSet<&'a str> = self.attached.keys().copied().collect();
-        let mut stray: Vec<&'a str> = attached
-            .iter()
-            .filter(|name| !self.wanted.contains_key(*name))
-            .copied()
-            .collect();
-        let needed = self.wanted.len();
-        if !missing.is_empty() && needed + self.others.len() >= self.limit {
-            return Err(NoRoom::TooMany {
-                forecast: self.forecast(attached.len()),
-                needed,
-                over: needed + self.others.len() + 1 - self.limit,
-            });
-        }
-        let kept = OnceCell::new();
-        let mut steps = Vec::new();
-        while !missing.is_empty() {
-            let room = self
-                .limit
-                .saturating_sub(self.others.len() + attached.len());
-            if room > 0 {
-                let next = if room >= missing.len() {
-                    0
-                } else {
-                    self.most_useful(&missing, &stray, &attached, &kept)
-                };
-                let policy = missing.remove(next);
-                attached.insert(policy);
-                steps.push(Step::Attach(policy));
-                continue;
+/// The steps from what is attached to the targets to what is wanted.
+///
+/// # Errors
+///
+/// With figures, where they cannot be taken.
+pub fn steps<'a>(targets: &[Changeover<'a, '_>]) -> Result<Vec<Step<'a>>, NoRoom> {
+    for target in targets {
+        target.fits()?;
+    }
+    let mut board = Board::new(targets);
+    let mut steps = Vec::new();
+    loop {
+        for target in 0..targets.len() {
+            while let Some(new) = board.attachable(target) {
+                board.attached[target].insert(new.policy);
+                steps.push(Step::Attach(new));
             }
-            let spare = stray
-                .iter()
-                .position(|policy| self.can_go(policy, &attached, &kept));
-            let Some(spare) = spare else {
-                return Err(NoRoom::Crowded {
-                    forecast: self.forecast(attached.len()),
-                    missing: missing.len(),
-                });
-            };
-            let policy = stray.remove(spare);
-            attached.remove(policy);
-            steps.push(self.detach(policy, &attached));
         }
+        let crowded =
+            || (0..targets.len()).filter(|target| board.missing(*target).next().is_some());
+        let Some(first) = crowded().next() else {
+            break;
+        };
+        let Some(old) = crowded().find_map(|target| board.spare(target)) else {
+            return Err(NoRoom::Crowded {
+                forecast: targets[first].forecast(board.attached[first].len()),
+                missing: board.missing(first).count(),
+            });
+        };
+        steps.push(board.detach(old));
+    }
+    let known = |target: &usize| targets[*target].place.is_some();
+    let (known, unknown): (Vec<usize>, Vec<usize>) = (0..targets.len()).partition(known);
+    for target in known.into_iter().chain(unknown) {
+        let mut stray: Vec<&str> = board.stray(target).collect();
         // AWS leaves nothing without a policy: one that would be the last stays.
-        if self.others.is_empty() && self.wanted.is_empty() {
+        if targets[target].others.is_empty() && targets[target].wanted.is_empty() {
             stray.pop();
         }
         for policy in stray {
-            attached.remove(policy);
-            steps.push(self.detach(policy, &attached));
-        }
-        Ok(steps)
-    }
-
-    fn detach(&self, policy: &'a str, attached: &BTreeSet<&'a str>) -> Step<'a> {
-        let beside = attached
-            .iter()
-            .filter(|name| self.wanted.contains_key(*name));
-        Step::Detach {
-            policy,
-            beside: beside.copied().collect(),
+            steps.push(board.detach(Attachment { target, policy }));
         }
     }
+    Ok(steps)
+}
 
-    /// Which of the missing lets an old policy go once it is attached; the first where none does.
-    fn most_useful(
-        &self,
-        missing: &[&'a str],
-        stray: &[&'a str],
-        attached: &BTreeSet<&'a str>,
-        kept: &OnceCell<Vec<Part>>,
-    ) -> usize {
-        let helps = |policy: &&'a str| {
-            let mut with = attached.clone();
-            with.insert(policy);
-            stray.iter().any(|old| self.can_go(old, &with, kept))
-        };
-        missing.iter().position(helps).unwrap_or(0)
-    }
-
-    /// Whether nothing that stands now and is to stand in the end falls when this one goes.
-    fn can_go(
-        &self,
-        policy: &str,
-        attached: &BTreeSet<&'a str>,
-        kept: &OnceCell<Vec<Part>>,
-    ) -> bool {
-        if self.attached.values().any(Option::is_none) {
-            return false;
+impl<'a, 'p> Changeover<'a, 'p> {
+    fn fits(&self) -> Result<(), NoRoom> {
+        let needed = self.wanted.len();
+        let mut wanted = self.wanted.keys();
+        let stands = wanted.all(|name| self.attached.contains_key(name));
+        if stands || needed + self.others.len() < self.limit {
+            return Ok(());
         }
-        let rest: Vec<&Policy> = attached
-            .iter()
-            .filter(|name| **name != policy)
-            .filter_map(|name| self.policy(name))
-            .collect();
-        kept.get_or_init(|| self.kept())
-            .iter()
-            .all(|part| rest.iter().any(|policy| part.stands_in(policy)))
+        Err(NoRoom::TooMany {
+            forecast: self.forecast(self.attached.len()),
+            needed,
+            over: needed + self.others.len() + 1 - self.limit,
+        })
     }
 
     fn policy(&self, name: &str) -> Option<&'p Policy> {
         let attached = || self.attached.get(name).copied().flatten();
         self.wanted.get(name).copied().or_else(attached)
-    }
-
-    /// What is said before and after.
-    fn kept(&self) -> Vec<Part> {
-        let old: Vec<&Policy> = self.attached.values().copied().flatten().collect();
-        let new: Vec<&Policy> = self.wanted.values().copied().collect();
-        let stands = |part: &Part, by: &[&Policy]| by.iter().any(|policy| part.stands_in(policy));
-        let all = old.iter().chain(&new).flat_map(|policy| parts(policy));
-        all.filter(|part| stands(part, &old) && stands(part, &new))
-            .collect()
     }
 
     fn forecast(&self, ours: usize) -> Forecast {
@@ -199,201 +149,154 @@ impl<'a, 'p> Changeover<'a, 'p> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// All targets while the steps are found. Targets are told by their index.
+struct Board<'c, 'a, 'p> {
+    targets: &'c [Changeover<'a, 'p>],
+    /// Landfall's on each, after the steps so far.
+    attached: Vec<BTreeSet<&'a str>>,
+    /// Of each, those that bind its accounts: itself and those above.
+    ways: Vec<Vec<usize>>,
+    /// What binds the accounts of each before and after.
+    kept: Vec<OnceCell<Vec<Part>>>,
+}
 
-    use super::*;
-    use crate::scp::FULL_AWS_ACCESS;
-
-    /// A policy that denies each of these actions by a statement of its own.
-    fn denies(actions: &[usize]) -> Policy {
-        let statements: Vec<String> = actions
-            .iter()
-            .map(|n| format!(r#"{{"Effect":"Deny","Action":"s3:Action{n}","Resource":"*"}}"#))
-            .collect();
-        let statements = if statements.is_empty() {
-            r#"{"Effect":"Deny","Action":"none:None","Resource":"*"}"#.to_owned()
-        } else {
-            statements.join(",")
+impl<'c, 'a, 'p> Board<'c, 'a, 'p> {
+    fn new(targets: &'c [Changeover<'a, 'p>]) -> Self {
+        let way = |index: usize| {
+            let above = targets[index]
+                .place
+                .map(ScpTarget::above)
+                .unwrap_or_default();
+            let binds = |other: &usize| {
+                let place = targets[*other].place;
+                *other == index || place.is_some_and(|place| above.contains(place))
+            };
+            (0..targets.len()).filter(binds).collect()
         };
-        Policy::parse(&format!(
-            r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#
-        ))
-        .unwrap()
+        Board {
+            targets,
+            attached: targets
+                .iter()
+                .map(|target| target.attached.keys().copied().collect())
+                .collect(),
+            ways: (0..targets.len()).map(way).collect(),
+            kept: targets.iter().map(|_| OnceCell::new()).collect(),
+        }
     }
 
-    type Policies = BTreeMap<String, Vec<usize>>;
+    fn missing(&self, target: usize) -> impl Iterator<Item = &'a str> {
+        let wanted = self.targets[target].wanted.keys().copied();
+        wanted.filter(move |name| !self.attached[target].contains(name))
+    }
 
-    fn policies(prefix: &'static str, most: usize) -> impl Strategy<Value = Policies> {
-        let actions = prop::collection::vec(0usize..8, 0..4);
-        prop::collection::vec(actions, 0..=most).prop_map(move |all| {
-            let named = all.into_iter().enumerate();
-            named
-                .map(|(n, actions)| (format!("{prefix}{n}"), actions))
-                .collect()
+    fn stray(&self, target: usize) -> impl Iterator<Item = &'a str> {
+        let attached = self.attached[target].iter().copied();
+        attached.filter(move |name| !self.targets[target].wanted.contains_key(name))
+    }
+
+    /// What to attach next where there is room: where there is not room for all, what lets an old policy go, if any does.
+    fn attachable(&mut self, target: usize) -> Option<Attachment<'a>> {
+        let changeover = &self.targets[target];
+        let taken = changeover.others.len() + self.attached[target].len();
+        let room = changeover.limit.saturating_sub(taken);
+        if room == 0 {
+            return None;
+        }
+        let missing: Vec<&'a str> = self.missing(target).collect();
+        let first = missing.first().copied();
+        let helps = |policy: &&'a str| {
+            self.attached[target].insert(policy);
+            let helps = self.spare(target).is_some();
+            self.attached[target].remove(policy);
+            helps
+        };
+        let policy = match room >= missing.len() {
+            true => first,
+            false => missing.into_iter().find(helps).or(first),
+        };
+        policy.map(|policy| Attachment { target, policy })
+    }
+
+    /// An old policy that can make room.
+    fn spare(&self, target: usize) -> Option<Attachment<'a>> {
+        let mut stray = self
+            .stray(target)
+            .map(|policy| Attachment { target, policy });
+        stray.find(|old| self.can_go(*old))
+    }
+
+    /// Whether nothing that binds an account now and is to bind it in the end falls when this one goes.
+    fn can_go(&self, old: Attachment<'_>) -> bool {
+        let mut content = self.targets[old.target].attached.values();
+        if content.any(Option::is_none) {
+            return false;
+        }
+        let mut bound =
+            (0..self.targets.len()).filter(|bound| self.ways[*bound].contains(&old.target));
+        bound.all(|bound| {
+            let rest: Vec<&Policy> = self.ways[bound]
+                .iter()
+                .flat_map(|on| self.attached[*on].iter().map(move |name| (*on, *name)))
+                .filter(|(on, name)| (*on, *name) != (old.target, old.policy))
+                .filter_map(|(on, name)| self.targets[on].policy(name))
+                .collect();
+            let kept = self.kept[bound].get_or_init(|| self.kept(bound));
+            kept.iter().all(|part| stands(part, &rest))
         })
     }
 
-    fn compiled(policies: &Policies) -> BTreeMap<&str, Policy> {
-        let compiled = policies
-            .iter()
-            .map(|(name, actions)| (name.as_str(), denies(actions)));
-        compiled.collect()
-    }
-
-    fn changeover<'a>(
-        limit: usize,
-        others: usize,
-        old: &'a BTreeMap<&'a str, Policy>,
-        new: &'a BTreeMap<&'a str, Policy>,
-    ) -> Changeover<'a, 'a> {
-        Changeover {
-            target: "Admin",
-            limit,
-            others: vec![FULL_AWS_ACCESS; others],
-            attached: old
-                .iter()
-                .map(|(name, policy)| (*name, Some(policy)))
-                .collect(),
-            wanted: new.iter().map(|(name, policy)| (*name, policy)).collect(),
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-        /// At each moment every statement that both old and new want is attached, and the limit holds; and there is a way
-        /// wherever both fit side by side.
-        #[test]
-        fn nothing_that_both_want_is_ever_missing_and_the_limit_holds(
-            old in policies("old-", 4),
-            new in policies("new-", 4),
-            same in policies("same-", 2),
-            others in 1usize..3,
-            free in 0usize..4,
-        ) {
-            let old: Policies = old.into_iter().chain(same.clone()).collect();
-            let new: Policies = new.into_iter().chain(same).collect();
-            let limit = old.len() + others + free;
-            let (was, will_be) = (compiled(&old), compiled(&new));
-            let steps = changeover(limit, others, &was, &will_be).steps();
-            let side_by_side: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-            let Ok(steps) = steps else {
-                prop_assert!(side_by_side.len() + others > limit || new.len() + others >= limit);
-                return Ok(());
-            };
-            let said = |by: &Policies| -> BTreeSet<usize> { by.values().flatten().copied().collect() };
-            let both: BTreeSet<usize> = said(&old).intersection(&said(&new)).copied().collect();
-            let mut attached = old.clone();
-            for step in steps {
-                match step {
-                    Step::Attach(policy) => {
-                        let is_new = attached.insert(policy.to_owned(), new[policy].clone()).is_none();
-                        prop_assert!(is_new);
-                    }
-                    Step::Detach { policy, beside } => {
-                        prop_assert!(beside.iter().all(|name| attached.contains_key(*name)));
-                        prop_assert!(attached.remove(policy).is_some());
-                    }
-                }
-                prop_assert!(attached.len() + others <= limit);
-                let now = said(&attached);
-                prop_assert!(both.is_subset(&now), "{both:?} of {now:?}");
-            }
-            prop_assert_eq!(attached, new);
-        }
-    }
-
-    fn sentences(changeover: &Changeover<'_, '_>) -> Vec<String> {
-        let steps = changeover.steps().unwrap();
-        steps
-            .into_iter()
-            .map(|step| match step {
-                Step::Attach(policy) => format!("+{policy}"),
-                Step::Detach { policy, .. } => format!("-{policy}"),
-            })
+    /// What binds the accounts of a target before and after.
+    fn kept(&self, bound: usize) -> Vec<Part> {
+        let way = || self.ways[bound].iter().map(|on| &self.targets[*on]);
+        let old = way().flat_map(|target| target.attached.values());
+        let old: Vec<&Policy> = old.copied().flatten().collect();
+        let new = way().flat_map(|target| target.wanted.values());
+        let new: Vec<&Policy> = new.copied().collect();
+        let all = old.iter().chain(&new).flat_map(|policy| parts(policy));
+        all.filter(|part| stands(part, &old) && stands(part, &new))
             .collect()
     }
 
-    #[test]
-    fn the_new_comes_before_the_old_where_both_fit_and_step_by_step_where_they_do_not() {
-        let (a, b, both) = (denies(&[1]), denies(&[2]), denies(&[1, 2]));
-        let old = BTreeMap::from([("old-a", a.clone()), ("old-b", b.clone())]);
-        let swapped = BTreeMap::from([("new-1", b), ("new-2", a)]);
-        let one = BTreeMap::from([("new", both)]);
-        let none = BTreeMap::new();
-        for (limit, others, old, new, steps) in [
-            (10, 1, &old, &one, vec!["+new", "-old-a", "-old-b"]),
-            (4, 1, &old, &one, vec!["+new", "-old-a", "-old-b"]),
-            (
-                10,
-                1,
-                &old,
-                &swapped,
-                vec!["+new-1", "+new-2", "-old-a", "-old-b"],
-            ),
-            (
-                4,
-                1,
-                &old,
-                &swapped,
-                vec!["+new-1", "-old-b", "+new-2", "-old-a"],
-            ),
-            (4, 1, &old, &none, vec!["-old-a", "-old-b"]),
-            (4, 0, &old, &none, vec!["-old-a"]),
-            (4, 1, &none, &one, vec!["+new"]),
-            (3, 2, &none, &none, vec![]),
-        ] {
-            let changeover = changeover(limit, others, old, new);
-            assert_eq!(sentences(&changeover), steps, "{limit} {others}");
-        }
+    fn detach(&mut self, old: Attachment<'a>) -> Step<'a> {
+        self.attached[old.target].remove(old.policy);
+        let beside = (0..self.targets.len())
+            .flat_map(|on| self.successors(old, on))
+            .collect();
+        Step::Detach { old, beside }
     }
 
-    #[test]
-    fn what_nobody_understands_goes_last() {
-        let (a, b) = (denies(&[1]), denies(&[2]));
-        let wanted = BTreeMap::from([("new-1", a.clone()), ("new-2", b)]);
-        let old = BTreeMap::from([("old-a", a)]);
-        let mut changeover = changeover(4, 1, &old, &wanted);
-        changeover.attached.insert("old-strange", None);
-        let refused = changeover.steps().unwrap_err();
-        assert!(matches!(refused, NoRoom::Crowded { .. }), "{refused}");
-        changeover.limit = 5;
-        assert_eq!(
-            sentences(&changeover),
-            ["+new-1", "+new-2", "-old-a", "-old-strange"]
-        );
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused_with_figures() {
-        let (a, b) = (denies(&[1]), denies(&[1, 2]));
-        let (none, new) = (BTreeMap::new(), BTreeMap::from([("new", a)]));
-        for (others, says) in [
-            (8, None),
-            (
-                9,
-                Some(
-                    "Admin: 9 of 10 attachments, 0 ours and 9 others (FullAWSAccess, FullAWSAccess, FullAWSAccess, FullAWSAccess, \
-                     FullAWSAccess, FullAWSAccess, FullAWSAccess, FullAWSAccess, FullAWSAccess); 1 free. Landfall needs 1 beside the \
-                     others, and one that stays free for changes: detach 1",
-                ),
-            ),
-        ] {
-            let told = changeover(10, others, &none, &new).steps().err();
-            let told = told.map(|error| error.to_string());
-            match (told, says) {
-                (None, None) => {}
-                (Some(told), Some(says)) => assert!(told.starts_with(says), "{told}"),
-                other => panic!("{others}: {other:?}"),
-            }
+    /// What is attached to a target and wanted there, and may say what an old policy said: anything where that stood, and above
+    /// and below what was not there before.
+    fn successors(&self, old: Attachment<'a>, on: usize) -> Vec<Attachment<'a>> {
+        let target = &self.targets[on];
+        let wanted = self.attached[on].iter().copied();
+        let wanted = wanted.filter(|name| target.wanted.contains_key(name));
+        let attachment = |policy| Attachment { target: on, policy };
+        if on == old.target {
+            return wanted.map(attachment).collect();
         }
-        let old = BTreeMap::from([("old-1", b), ("old-2", denies(&[3, 4]))]);
-        let new = BTreeMap::from([("new-1", denies(&[1, 3])), ("new-2", denies(&[2, 4]))]);
-        let told = changeover(4, 1, &old, &new).steps().unwrap_err();
-        let says = "Admin: 4 of 4 attachments, 3 ours and 1 others (FullAWSAccess); 0 free. To change Landfall's over without a gap \
-                    takes 1 more free";
-        assert!(told.to_string().starts_with(says), "{told}");
+        if !self.ways[on].contains(&old.target) && !self.ways[old.target].contains(&on) {
+            return Vec::new();
+        }
+        let mut new = wanted
+            .filter(|name| !target.attached.contains_key(name))
+            .peekable();
+        if new.peek().is_none() {
+            return Vec::new();
+        }
+        let policy = self.targets[old.target].policy(old.policy);
+        let said = policy.map(parts).unwrap_or_default();
+        let says = |name: &&str| {
+            let policy = target.policy(name);
+            policy.is_some_and(|policy| said.iter().any(|part| part.stands_in(policy)))
+        };
+        new.filter(says).map(attachment).collect()
     }
 }
+
+fn stands(part: &Part, by: &[&Policy]) -> bool {
+    by.iter().any(|policy| part.stands_in(policy))
+}
+
+#[cfg(test)]
+mod tests;
