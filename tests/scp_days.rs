@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -14,15 +15,20 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use landfall_model::ids::AccountId;
+use landfall_server::api::{self, Api};
+use landfall_server::engine::clock::SystemClock;
 use landfall_server::log_reading::{Bounds, Cursor, Fetched, LogReader, Wanted};
 use landfall_server::scp_check::report::LogFiles;
 use landfall_server::store::{Purpose, Store};
-use landfall_tests::process::Serve;
+use landfall_server::{listening, telemetry};
+use landfall_tests::process::{Serve, TOKEN};
 use landfall_tests::world::{
     Running, TIME_SCALE, World, ask, ask_in, governed, in_two_regions, landing_zone_in,
     organization_in_sync,
 };
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// Not governed, so that a policy of the catalogue denies calls there.
 const ELSEWHERE: &str = "ap-southeast-3";
@@ -239,6 +245,8 @@ async fn the_last_days_are_read_from_the_log_bucket() {
         "{page}"
     );
 
+    the_command_adds_up_what_takes_several_parts(&bucket, store, &serve, impact).await;
+
     // For people, of one account alone, and of days on which there is nothing.
     let one = ["scp", "check", "--days", "1", "--account", ideas.as_str()];
     let (status, out, error) = serve.client(server, &one).await;
@@ -361,6 +369,59 @@ async fn of_many_files_only_so_many_are_read(
     assert_eq!(read.next_cursor, None, "nobody knows what there is");
     let left = read.cut_off.join("\n");
     assert!(left.contains("2 accounts: not even listed"), "{left}");
+}
+
+/// Of a server that reads one file at a time the command asks for part after part, until it has what one reading finds.
+async fn the_command_adds_up_what_takes_several_parts(
+    bucket: &LogBucket<'_>,
+    store: &Store,
+    serve: &Serve,
+    whole: &Value,
+) {
+    let world = bucket.world;
+    let mut reader = LogReader::new(world.fresh_cloud().await, world.zone.clone());
+    reader.bounds.files = 1;
+    let shutdown = CancellationToken::new();
+    let catalogue = &world.catalogue;
+    let api = Api::new(
+        store.clone(),
+        world.zone.clone(),
+        Arc::new(catalogue.baselines.clone()),
+        Some(&TOKEN.into()),
+        Arc::new(SystemClock),
+        telemetry::metrics().expect("nobody else counts in this process"),
+        shutdown.clone(),
+    )
+    .with_scps(catalogue.scps.clone(), catalogue.scp_files.clone())
+    .with_log_reader(reader);
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let server = listener.local_addr().expect("it has one");
+    let serving = tokio::spawn(listening::serve(
+        listener,
+        api::router(api),
+        listening::HEAD,
+        shutdown.clone(),
+    ));
+    let arguments = ["scp", "check", "--json", "--days", "2"];
+    let (status, out, error) = serve.client(server, &arguments).await;
+    assert_eq!(status, 0, "{out}{error}");
+    let parts = error.matches("; now at ").count();
+    let files = whole["log_files"]["files"].as_u64().expect("a number");
+    assert!(parts as u64 >= files, "a file in each: {error}");
+    let found: Value = serde_json::from_str(&out).expect("a report");
+    let sorted = |impact: &Value| {
+        let mut impact = impact.clone();
+        for list in ["/unread", "/log_files/left_out"] {
+            let list = impact.pointer_mut(list).and_then(Value::as_array_mut);
+            list.expect("a list").sort_by_key(Value::to_string);
+        }
+        impact
+    };
+    assert_eq!(sorted(&found["impact"]), sorted(whole));
+    let not_looked_at = found["not_looked_at"].to_string();
+    assert!(!not_looked_at.contains("no more"), "{not_looked_at}");
+    shutdown.cancel();
+    serving.await.expect("it does not panic");
 }
 
 /// Reads everything, and keeps the names.
