@@ -265,9 +265,7 @@ async fn enroll(client: &Client, form: Enroll) -> anyhow::Result<ExitCode> {
         if client.json {
             out::json(&report)?;
         } else {
-            for finding in &report.findings {
-                doctor::lines(finding)?;
-            }
+            doctor::lines(&report.findings)?;
             let verdict = if report.can_be_enrolled {
                 "It can be enrolled"
             } else {

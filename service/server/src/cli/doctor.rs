@@ -46,11 +46,9 @@ pub(super) async fn run(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
 }
 
 fn show(report: &Report, quiet: bool) -> std::io::Result<()> {
-    for finding in &report.findings {
-        if !(quiet && finding.severity == Severity::Fine) {
-            lines(finding)?;
-        }
-    }
+    let findings = report.findings.iter();
+    let shown = findings.filter(|finding| !(quiet && finding.severity == Severity::Fine));
+    lines(shown)?;
     let count = |severity| {
         report
             .findings
@@ -69,28 +67,88 @@ fn show(report: &Report, quiet: bool) -> std::io::Result<()> {
     out::line(format_args!("\n{summary}. Nothing was changed."))
 }
 
-/// A finding: what it is on one line, and below it why it matters and what mends it.
-pub(super) fn lines(finding: &Finding) -> std::io::Result<()> {
-    let mark = match finding.severity {
-        Severity::Fine => "✓".green().to_string(),
-        Severity::Landfall => "+".cyan().to_string(),
-        Severity::Unread => "?".dimmed().to_string(),
-        Severity::Warning => "!".yellow().to_string(),
-        Severity::Mend => "✗".red().bold().to_string(),
-    };
-    out::line(format_args!(
-        "{mark} {}: {}",
-        finding.subject.bold(),
-        finding.what
-    ))?;
-    if finding.severity == Severity::Landfall {
-        return Ok(());
-    }
-    if !finding.why.is_empty() {
-        out::line(format_args!("    {}", finding.why))?;
-    }
-    for line in finding.mend.iter().flat_map(|mend| mend.lines()) {
-        out::line(format_args!("    {line}"))?;
+/// Findings, on one line each. Why they matter and what mends them stands once below those that have it in common.
+pub(super) fn lines<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> std::io::Result<()> {
+    for alike in alike(findings) {
+        for finding in &alike {
+            let mark = match finding.severity {
+                Severity::Fine => "✓".green().to_string(),
+                Severity::Landfall => "+".cyan().to_string(),
+                Severity::Unread => "?".dimmed().to_string(),
+                Severity::Warning => "!".yellow().to_string(),
+                Severity::Mend => "✗".red().bold().to_string(),
+            };
+            out::line(format_args!(
+                "{mark} {}: {}",
+                finding.subject.bold(),
+                finding.what
+            ))?;
+        }
+        let common = alike.first().filter(|it| it.severity != Severity::Landfall);
+        let Some(finding) = common else {
+            continue;
+        };
+        if !finding.why.is_empty() {
+            out::line(format_args!("    {}", finding.why))?;
+        }
+        for line in finding.mend.iter().flat_map(|mend| mend.lines()) {
+            out::line(format_args!("    {line}"))?;
+        }
     }
     Ok(())
+}
+
+/// Findings in their order, where those that matter and are mended alike stand with the first of them.
+fn alike<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    let common = |finding: &'a Finding| (finding.severity, &finding.why, &finding.mend);
+    for finding in findings {
+        let mut known = groups.iter_mut();
+        let known = known.find(|group| {
+            !finding.why.is_empty()
+                && group
+                    .first()
+                    .is_some_and(|it| common(it) == common(finding))
+        });
+        match known {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_mends_many_alike_is_told_once_below_them() {
+        let refused =
+            |subject: &str| Finding::mend(subject, "AccessDenied", "It stops.", "Allow it.");
+        let findings = [
+            Finding::fine("clock", "it agrees"),
+            refused("guardduty.detector"),
+            Finding::landfall("organizations.units", "make Admin"),
+            Finding::landfall("organizations.units", "make Restricted"),
+            refused("securityhub.hub"),
+            Finding::mend("iam.role", "AccessDenied", "It stops.", "Make it."),
+            Finding::fine("members", "3 accounts"),
+        ];
+        let subjects: Vec<Vec<&str>> = alike(&findings)
+            .iter()
+            .map(|group| group.iter().map(|it| it.subject.as_str()).collect())
+            .collect();
+        assert_eq!(
+            subjects,
+            [
+                vec!["clock"],
+                vec!["guardduty.detector", "securityhub.hub"],
+                vec!["organizations.units"],
+                vec!["organizations.units"],
+                vec!["iam.role"],
+                vec!["members"],
+            ]
+        );
+    }
 }

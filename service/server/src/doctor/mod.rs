@@ -4,6 +4,7 @@
 //! is not judged here: its controls observe and plan as they do in the engine, and nobody applies the plan.
 //! `judgement` is pure: from what was seen to findings.
 
+mod accounts;
 mod database;
 mod judgement;
 mod plans;
@@ -26,8 +27,8 @@ use serde::Serialize;
 use crate::catalogue::Catalogue;
 use crate::engine::policies;
 
+pub(crate) use accounts::execution_role_commands;
 pub use database::{Remembered, examine as examine_database};
-pub(crate) use judgement::execution_role_commands;
 pub(crate) use plans::plan_of_account;
 
 /// Roles that are tried at once.
@@ -92,11 +93,11 @@ pub async fn examine(
         preflight::other_trails(&aws).await.as_ref(),
     ));
     let members = members::list(&aws).await;
-    findings.extend(judgement::members(zone, members.as_ref()));
+    findings.extend(accounts::members(zone, members.as_ref()));
     if let Ok(members) = &members {
         let roles = roles(cloud, zone, members).await;
         let governed = &remembered.governed;
-        findings.extend(judgement::roles(zone, members, governed, &roles));
+        findings.extend(accounts::roles(zone, members, governed, &roles));
     }
     if let (Ok(features), Ok(members)) = (&features, &members)
         && judgement::can_be_planned(zone, features)
