@@ -4,7 +4,7 @@ use landfall_model::account::Phase;
 use landfall_model::consent::{Consent, ConsentState, Decision, Objection};
 use landfall_model::ids::{AccountId, TargetId};
 use landfall_model::scp::{Exempted, Exemption};
-use landfall_server::store::{ExemptionFilter, LeaseState, Settled, Store};
+use landfall_server::store::{ExemptionFilter, LeaseState, Proposed, Settled, Store};
 use landfall_tests::database::both;
 use uuid::Uuid;
 
@@ -89,6 +89,35 @@ async fn an_exemption_comes_back_as_it_was_put_and_decided() {
         assert!(db.sql("delete from scp_exemption").await.is_err());
         let nobody = store.decide_exemption(Uuid::now_v7(), Decision::Approve, "bob", "", at(5));
         assert_eq!(nobody.await.unwrap(), Settled::NotFound);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_is_not_asked_for_twice() {
+    both(async |db| {
+        let store = &db.store;
+        let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+        let of = |names: &[&str]| Exemption {
+            principals: names.iter().map(|name| role(name)).collect(),
+            ..of_account()
+        };
+        let first = of(&["TeamX*", "TeamY*"]);
+        let asked = store.propose_exemption(&first).await.unwrap();
+        assert_eq!(asked, Proposed::Added);
+        let asked = store.propose_exemption(&of(&["TeamY*"])).await.unwrap();
+        assert_eq!(asked, Proposed::Already(first));
+        for other in [
+            of(&["TeamY*", "TeamZ*"]),
+            Exemption {
+                policy: "deny-root-user".to_owned(),
+                ..of(&["TeamY*"])
+            },
+            exemption(Exempted::Unit("Applications".parse().unwrap())),
+        ] {
+            let asked = store.propose_exemption(&other).await.unwrap();
+            assert_eq!(asked, Proposed::Added, "{other:?}");
+        }
     })
     .await;
 }
@@ -206,7 +235,9 @@ async fn lists_are_filtered() {
     both(async |db| {
         let store = &db.store;
         let unit = Exempted::Unit("Applications".parse().unwrap());
-        for one in [of_account(), exemption(unit), of_account()] {
+        let mut everybody = of_account();
+        everybody.principals = vec![format!("arn:aws:*::{ACCOUNT}:*")];
+        for one in [of_account(), exemption(unit), everybody] {
             store.propose_exemption(&one).await.unwrap();
         }
         let count = async |filter: ExemptionFilter, now: i64| {

@@ -4,7 +4,8 @@ use landfall_model::account::Phase;
 use landfall_model::consent::{Consent, ConsentState, Decision, Objection, Word};
 use landfall_model::waiver::{Beneficiary, Waiver};
 use landfall_server::store::{
-    AskedRepair, LeaseState, RepairScope, Results, Settled, Store, Unchanged, WaiverFilter,
+    AskedRepair, LeaseState, Proposed, RepairScope, Results, Settled, Store, Unchanged,
+    WaiverFilter,
 };
 use landfall_tests::database::both;
 use uuid::Uuid;
@@ -110,11 +111,68 @@ async fn who_proposes_does_not_approve_and_nothing_is_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_same_is_not_asked_for_twice() {
+    both(async |db| {
+        let store = &db.store;
+        store.ensure_organization(at(0)).await.unwrap();
+        let until = |ends: i64| Waiver {
+            id: Uuid::now_v7(),
+            consent: Consent::asked("alice", at(0), at(ends)),
+            ..waiver(Beneficiary::Organization)
+        };
+        let first = until(10 * DAY);
+        let asked = store.propose_waiver(&first).await.unwrap();
+        assert_eq!(asked, Proposed::Added);
+        let again = until(20 * DAY);
+        let asked = store.propose_waiver(&again).await.unwrap();
+        assert_eq!(asked, Proposed::Already(first.clone()));
+        assert_eq!(store.waiver(again.id).await.unwrap(), None);
+        // Another Region, or another control, is something else.
+        let elsewhere = Waiver {
+            region: Some("eu-west-1".parse().unwrap()),
+            ..until(10 * DAY)
+        };
+        let asked = store.propose_waiver(&elsewhere).await.unwrap();
+        assert_eq!(asked, Proposed::Added);
+
+        let first = decided(store, first.id, Decision::Approve, "bob").await;
+        let shorter = Waiver {
+            consent: Consent::asked("carol", at(6), at(9 * DAY)),
+            ..until(0)
+        };
+        let asked = store.propose_waiver(&shorter).await.unwrap();
+        assert_eq!(asked, Proposed::Already(first.clone()));
+        let longer = Waiver {
+            consent: Consent::asked("carol", at(6), at(11 * DAY)),
+            ..until(0)
+        };
+        let asked = store.propose_waiver(&longer).await.unwrap();
+        assert_eq!(asked, Proposed::Added, "it follows without a gap");
+        decided(store, first.id, Decision::Revoke, "bob").await;
+        decided(store, longer.id, Decision::Reject, "bob").await;
+        let asked = store.propose_waiver(&again).await.unwrap();
+        assert_eq!(asked, Proposed::Added, "what has ended is no obstacle");
+
+        // Of two at once one is added.
+        let two = [until(30 * DAY), until(30 * DAY)].map(|waiver| Waiver {
+            region: Some("eu-west-2".parse().unwrap()),
+            ..waiver
+        });
+        let asked = tokio::join!(store.propose_waiver(&two[0]), store.propose_waiver(&two[1]));
+        let asked = [asked.0.unwrap(), asked.1.unwrap()];
+        let added = asked.iter().filter(|one| **one == Proposed::Added).count();
+        assert_eq!(added, 1, "{asked:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_know_the_state_as_the_model_does() {
     both(async |db| {
         let store = &db.store;
         for n in 0..6 {
             let waiver = Waiver {
+                region: Some(format!("eu-west-{}", n + 1).parse().unwrap()),
                 consent: Consent::asked(
                     "alice",
                     at(0),

@@ -151,6 +151,16 @@ impl Consent {
         }
     }
 
+    /// Whether somebody who asks for this gets nothing that he does not have or is not asking for already: the other waits for a
+    /// decision, or is in force and lasts as long. (What is in force and ends earlier may be followed by another without a gap.)
+    pub fn adds_nothing_to(&self, other: &Consent, now: Timestamp) -> bool {
+        match other.state(now) {
+            ConsentState::Proposed => true,
+            ConsentState::InForce => self.expires_at <= other.expires_at,
+            ConsentState::Rejected | ConsentState::Revoked | ConsentState::Expired => false,
+        }
+    }
+
     /// Puts a decision down.
     pub fn decide(&mut self, decision: Decision, word: Word) {
         let said = match decision {
@@ -254,6 +264,22 @@ mod tests {
             ),
         ] {
             assert_eq!(consent.may(decision, by, at(day)), answer);
+        }
+    }
+
+    #[test]
+    fn one_that_waits_is_enough_and_one_in_force_may_be_followed_by_a_longer_one() {
+        for (other, day, ends, nothing_new) in [
+            (proposed(), 2, 20, true),
+            (proposed(), 10, 20, false),
+            (approved(), 2, 9, true),
+            (approved(), 2, 10, true),
+            (approved(), 2, 11, false),
+            (approved(), 10, 11, false),
+        ] {
+            let new = Consent::asked("carol", at(day), at(ends));
+            let told = new.adds_nothing_to(&other, at(day));
+            assert_eq!(told, nothing_new, "{other:?} on day {day}");
         }
     }
 

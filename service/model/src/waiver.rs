@@ -90,6 +90,14 @@ impl Waiver {
                 .is_none_or(|region| *region == key.region)
             && self.beneficiary.includes(holder)
     }
+
+    /// Whether it accepts nothing that the other, of the same cells, does not accept or wait to.
+    pub fn repeats(&self, other: &Waiver, now: Timestamp) -> bool {
+        self.control == other.control
+            && self.region == other.region
+            && self.beneficiary == other.beneficiary
+            && self.consent.adds_nothing_to(&other.consent, now)
+    }
 }
 
 /// The waiver under which a cell stands now: of several, the one that lasts longest.

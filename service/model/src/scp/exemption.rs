@@ -41,6 +41,17 @@ pub struct Exemption {
     pub ended_at: Option<Timestamp>,
 }
 
+impl Exemption {
+    /// Whether it spares nobody whom the other does not spare or wait to.
+    pub fn repeats(&self, other: &Exemption, now: Timestamp) -> bool {
+        let mut principals = self.principals.iter();
+        self.policy == other.policy
+            && self.exempted == other.exempted
+            && principals.all(|one| other.principals.contains(one))
+            && self.consent.adds_nothing_to(&other.consent, now)
+    }
+}
+
 impl Exempted {
     /// Whose ARNs are meant: in an OU's policies every account is one of the OU.
     pub(super) fn account_pattern(&self) -> &str {

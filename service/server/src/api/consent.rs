@@ -1,13 +1,13 @@
 //! What waivers and exemptions have in common for their callers.
 
 use jiff::Timestamp;
-use landfall_model::consent::{ConsentState, Decision, Objection, Word as Stored};
+use landfall_model::consent::{Consent, ConsentState, Decision, Objection, Word as Stored};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::problem::{Kind, Problem};
-use crate::store::Settled;
+use crate::store::{Proposed, Settled};
 
 /// What somebody said, and when.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -42,6 +42,32 @@ pub(super) fn states(state: Option<&str>, ended: bool) -> Result<Vec<ConsentStat
         None if ended => Ok(Vec::new()),
         None => Ok(vec![ConsentState::Proposed, ConsentState::InForce]),
     }
+}
+
+/// Whether it was added, what was asked for as a `waiver` or an `exemption`, or who asked for as much before. `about` tells the id
+/// and the consent of that one.
+pub(super) fn proposed<T>(
+    proposed: Proposed<T>,
+    noun: &str,
+    about: impl Fn(&T) -> (Uuid, &Consent),
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let Proposed::Already(other) = proposed else {
+        return Ok(());
+    };
+    let (id, consent) = about(&other);
+    let (by, end) = (&consent.requested_by, consent.expires_at);
+    let detail = if consent.state(now) == ConsentState::InForce {
+        format!(
+            "The {noun} {id}, proposed by {by}, is in force and says as much until {end:.0}. One that ends later may follow it."
+        )
+    } else {
+        format!(
+            "The {noun} {id}, proposed by {by}, says as much until {end:.0} and waits for a decision. Have it approved, or revoke it \
+             to propose another."
+        )
+    };
+    Err(Problem::asked_already(id, detail))
 }
 
 /// What was decided, or why it was not: of a `waiver` or an `exemption`, `own` being the problem of who approves their own.

@@ -202,6 +202,7 @@ struct Form {
     request_body = Form,
     responses(
         (status = 201, body = Exemption),
+        (status = 409, description = "Another that is in force or proposed says as much: `existing_id`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -228,7 +229,8 @@ async fn propose(
         ended_at: None,
     };
     api.measure(&exemption, now).await?;
-    api.store.propose_exemption(&exemption).await?;
+    let proposed = api.store.propose_exemption(&exemption).await?;
+    consent::proposed(proposed, "exemption", |it| (it.id, &it.consent), now)?;
     Ok((StatusCode::CREATED, Reply(Exemption::of(exemption, now))))
 }
 

@@ -27,6 +27,7 @@ pub enum Kind {
     WrongPhase,
     OwnWaiver,
     OwnExemption,
+    AskedAlready,
     WrongState,
     PlanExpired,
     ApprovalNeeded,
@@ -48,7 +49,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Kind; 29] = [
+    pub const ALL: [Kind; 30] = [
         Kind::MalformedJson,
         Kind::BadParameter,
         Kind::Unauthenticated,
@@ -60,6 +61,7 @@ impl Kind {
         Kind::WrongPhase,
         Kind::OwnWaiver,
         Kind::OwnExemption,
+        Kind::AskedAlready,
         Kind::WrongState,
         Kind::PlanExpired,
         Kind::ApprovalNeeded,
@@ -126,6 +128,11 @@ impl Kind {
                 "/problems/own-exemption",
                 S::FORBIDDEN,
                 "Nobody approves their own exemption",
+            ),
+            Kind::AskedAlready => (
+                "/problems/asked-already",
+                S::CONFLICT,
+                "Somebody asked for as much already",
             ),
             Kind::WrongState => (
                 "/problems/wrong-state",
@@ -259,6 +266,8 @@ pub struct Problem {
     errors: Vec<FieldError>,
     /// The request that stands in the way.
     other: Option<Uuid>,
+    /// The waiver or exemption that says as much.
+    existing: Option<Uuid>,
     phase: Option<Phase>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -270,6 +279,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             other: None,
+            existing: None,
             phase: None,
             headers: Vec::new(),
         }
@@ -323,6 +333,14 @@ impl Problem {
         }
     }
 
+    /// A waiver or exemption that says no more than another one.
+    pub fn asked_already(existing: Uuid, detail: impl Into<String>) -> Self {
+        Problem {
+            existing: Some(existing),
+            ..Problem::new(Kind::AskedAlready, detail)
+        }
+    }
+
     pub fn wrong_phase(phase: Phase, detail: impl Into<String>) -> Self {
         Problem {
             phase: Some(phase),
@@ -356,6 +374,7 @@ impl Problem {
                 .collect(),
             account_request_id: self.other,
             account_request_url: self.other.map(request_url),
+            existing_id: self.existing,
             phase: self.phase.map(|phase| phase.name().to_owned()),
         }
     }
@@ -423,6 +442,9 @@ pub struct ProblemDocument {
     pub account_request_id: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_request_url: Option<String>,
+    /// The waiver or exemption that says as much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing_id: Option<Uuid>,
     /// The phase that does not allow it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,

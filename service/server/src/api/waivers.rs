@@ -219,6 +219,7 @@ struct Form {
     request_body = Form,
     responses(
         (status = 201, body = Waiver),
+        (status = 409, description = "Another that is in force or proposed says as much: `existing_id`", body = ProblemDocument, content_type = "application/problem+json"),
         (status = "4XX", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -250,7 +251,8 @@ async fn propose(
         owner_email: proposal.owner_email,
         consent: Consent::asked(principal.name, now, proposal.expires_at),
     };
-    api.store.propose_waiver(&waiver).await?;
+    let proposed = api.store.propose_waiver(&waiver).await?;
+    consent::proposed(proposed, "waiver", |it| (it.id, &it.consent), now)?;
     Ok((StatusCode::CREATED, Reply(Waiver::of(waiver, now))))
 }
 

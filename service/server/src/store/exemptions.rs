@@ -10,13 +10,13 @@ use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, OuPath, TargetId};
 use landfall_model::scp::{Exempted, Exemption};
 
-use super::consent::{self, Consented, Settled};
+use super::consent::{self, Consented, Proposed, Settled};
 use super::db::Tx;
 use super::error::StoreError;
-use super::events::{self, LANDFALL, NewEvent};
+use super::events::{LANDFALL, NewEvent};
 use super::lease::{self, Lease, LeaseState};
-use super::sql::{BadColumn, Builder, Row, Stored, Value, query};
-use super::{Page, Store, Tell, accounts};
+use super::sql::{BadColumn, Builder, Query, Row, Stored, Value, query};
+use super::{Page, Store};
 
 /// Which exemptions a list shows; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,9 +39,6 @@ pub struct AtWork {
     /// Whether its account is being closed, or is.
     pub closed: bool,
 }
-
-const SELECT: &str = "select id, policy, account_id, organizational_unit, principals, reason,
-    requested_by, requested_at, expires_at, approved, rejected, revoked, effective_at, ended_at from scp_exemption";
 
 impl Stored for Exemption {
     const TABLE: &'static str = "scp_exemption";
@@ -67,10 +64,90 @@ impl Stored for Exemption {
 }
 
 impl Consented for Exemption {
-    const SELECT: &'static str = SELECT;
+    const SELECT: &'static str = "select id, policy, account_id, organizational_unit, principals, reason,
+        requested_by, requested_at, expires_at, approved, rejected, revoked, effective_at, ended_at from scp_exemption";
 
-    fn consent(&mut self) -> &mut Consent {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn consent(&self) -> &Consent {
+        &self.consent
+    }
+
+    fn consent_mut(&mut self) -> &mut Consent {
         &mut self.consent
+    }
+
+    fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    fn account(&self) -> Option<&AccountId> {
+        match &self.exempted {
+            Exempted::Account(account) => Some(account),
+            Exempted::Unit(_) => None,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let of = match &self.exempted {
+            Exempted::Account(account) => account.as_str(),
+            Exempted::Unit(unit) => unit.as_str(),
+        };
+        format!("Exemption from {} for {of}", self.policy)
+    }
+
+    fn detail(&self, event: NewEvent) -> NewEvent {
+        NewEvent {
+            detail: serde_json::json!({
+                "exemption": self.id,
+                "principals": self.principals,
+                "expires_at": self.consent.expires_at,
+            }),
+            ..event
+        }
+    }
+
+    fn kind(decision: Option<Decision>) -> EventKind {
+        match decision {
+            None => EventKind::ExemptionProposed,
+            Some(Decision::Approve) => EventKind::ExemptionApproved,
+            Some(Decision::Reject) => EventKind::ExemptionRejected,
+            Some(Decision::Revoke) => EventKind::ExemptionRevoked,
+        }
+    }
+
+    fn insert(&self) -> Query {
+        let (account, unit) = match &self.exempted {
+            Exempted::Account(account) => (Some(account.as_str()), None),
+            Exempted::Unit(unit) => (None, Some(unit.as_str())),
+        };
+        query(
+            "insert into scp_exemption (id, policy, account_id, organizational_unit, principals, reason, requested_by,
+                requested_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        )
+        .bind(self.id)
+        .bind(self.policy.as_str())
+        .bind(account)
+        .bind(unit)
+        .bind(Value::json(&self.principals))
+        .bind(self.reason.as_str())
+        .bind(self.consent.requested_by.as_str())
+        .bind(self.consent.requested_at)
+        .bind(self.consent.expires_at)
+    }
+
+    fn similar(&self, list: &mut Builder) {
+        list.push("policy = ").value(self.policy.as_str());
+    }
+
+    fn repeats(&self, other: &Self, now: Timestamp) -> bool {
+        Exemption::repeats(self, other, now)
+    }
+
+    async fn wake(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+        lease::wake_in(tx, TargetId::Organization, now, 0).await
     }
 }
 
@@ -93,42 +170,12 @@ impl Stored for Standing {
 }
 
 impl Store {
-    /// Adds an exemption that somebody asks for.
-    pub async fn propose_exemption(&self, exemption: &Exemption) -> Result<(), StoreError> {
-        let (account, unit) = match &exemption.exempted {
-            Exempted::Account(account) => (Some(account.as_str()), None),
-            Exempted::Unit(unit) => (None, Some(unit.as_str())),
-        };
-        let consent = &exemption.consent;
-        let insert = query(
-            "insert into scp_exemption (id, policy, account_id, organizational_unit, principals, reason, requested_by,
-                requested_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        )
-        .bind(exemption.id)
-        .bind(exemption.policy.as_str())
-        .bind(account)
-        .bind(unit)
-        .bind(Value::json(&exemption.principals))
-        .bind(exemption.reason.as_str())
-        .bind(consent.requested_by.as_str())
-        .bind(consent.requested_at)
-        .bind(consent.expires_at);
-        let mut tx = self.db().begin().await?;
-        tx.execute(insert).await?;
-        let said = Word {
-            by: consent.requested_by.clone(),
-            at: consent.requested_at,
-            reason: exemption.reason.clone(),
-        };
-        let told = tell(
-            &mut tx,
-            exemption,
-            EventKind::ExemptionProposed,
-            "proposed",
-            &said,
-        )
-        .await?;
-        self.commit(tx, &[Tell::Events(told)]).await
+    /// Adds an exemption that somebody asks for, unless there is one that says as much.
+    pub async fn propose_exemption(
+        &self,
+        exemption: &Exemption,
+    ) -> Result<Proposed<Exemption>, StoreError> {
+        self.propose(exemption).await
     }
 
     /// Decides about an exemption, when `Consent::may` allows it. The organization is looked at at once.
@@ -140,32 +187,11 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<Settled<Exemption>, StoreError> {
-        let mut tx = self.db().begin().await?;
-        let decided = consent::decide::<Exemption>(&mut tx, id, decision, by, reason, now).await?;
-        let (exemption, changed, word) = match decided {
-            Settled::Done(done) => done,
-            Settled::Refused(objection) => {
-                tx.rollback().await?;
-                return Ok(Settled::Refused(objection));
-            }
-            Settled::NotFound => {
-                tx.rollback().await?;
-                return Ok(Settled::NotFound);
-            }
-        };
-        if changed {
-            lease::wake_in(&mut tx, TargetId::Organization, now, 0).await?;
-        }
-        let told = tell(
-            &mut tx,
-            &exemption,
-            kind_of(decision),
-            decision.past(),
-            &word,
-        )
-        .await?;
-        self.commit(tx, &[Tell::Due, Tell::Events(told)]).await?;
-        Ok(Settled::Done(exemption))
+        self.settle(id, decision, by, reason, now).await
+    }
+
+    pub async fn exemption(&self, id: Uuid) -> Result<Option<Exemption>, StoreError> {
+        self.consented(id).await
     }
 
     /// Ends an exemption before its time because its account is closed.
@@ -188,8 +214,9 @@ impl Store {
             tx.rollback().await?;
             return Ok(LeaseState::Held);
         };
-        let told = tell(&mut tx, &exemption, kind_of(revoke), revoke.past(), &word).await?;
-        self.commit(tx, &[Tell::Events(told)]).await?;
+        let kind = EventKind::ExemptionRevoked;
+        let told = exemption.tell(&mut tx, kind, revoke.past(), &word).await?;
+        self.commit(tx, &[told]).await?;
         Ok(LeaseState::Held)
     }
 
@@ -228,23 +255,16 @@ impl Store {
             for exemption in exemptions {
                 tx.execute(query(update).bind(now).bind(exemption.id))
                     .await?;
-                let target = tell(&mut tx, exemption, kind, verb, &said).await?;
-                tell_of.push(Tell::Events(target));
+                tell_of.push(exemption.tell(&mut tx, kind, verb, &said).await?);
             }
         }
         self.commit(tx, &tell_of).await?;
         Ok(LeaseState::Held)
     }
 
-    pub async fn exemption(&self, id: Uuid) -> Result<Option<Exemption>, StoreError> {
-        let mut one = Builder::new(SELECT);
-        one.push(" where id = ").value(id);
-        self.db().one(one.query()).await
-    }
-
     /// The exemptions that are in force at `now`, and those that were and are not known to have ended in AWS, oldest first.
     pub async fn exemptions_at_work(&self, now: Timestamp) -> Result<Vec<AtWork>, StoreError> {
-        let mut list = Builder::new(SELECT);
+        let mut list = Builder::new(Exemption::SELECT);
         list.push(" where ended_at is null and (effective_at is not null or (");
         consent::in_state(&mut list, ConsentState::InForce, now);
         list.push(")) order by id");
@@ -293,69 +313,16 @@ impl Store {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<Exemption>, StoreError> {
-        let mut list = Builder::new(SELECT);
-        list.push(" where 1 = 1");
-        consent::in_states(&mut list, &filter.states, now);
-        if let Some(policy) = &filter.policy {
-            list.push(" and policy = ").value(policy.as_str());
-        }
-        if let Some(account) = &filter.account_id {
-            list.push(" and account_id = ").value(account.as_str());
-        }
-        if let Some(unit) = &filter.organizational_unit {
-            list.push(" and organizational_unit = ")
-                .value(unit.as_str());
-        }
-        if let Some(cursor) = cursor {
-            list.push(" and id < ").value(cursor);
-        }
-        list.push(" order by id desc limit ")
-            .value(limit.saturating_add(1));
-        let exemptions = self.db().all(list.query()).await?;
-        Ok(Page::of(exemptions, limit, |exemption: &Exemption| {
-            exemption.id.to_string()
-        }))
+        let unit = filter.organizational_unit.as_ref();
+        let filters = [
+            ("policy", filter.policy.as_deref()),
+            (
+                "account_id",
+                filter.account_id.as_ref().map(AccountId::as_str),
+            ),
+            ("organizational_unit", unit.map(OuPath::as_str)),
+        ];
+        self.page_of(&filter.states, &filters, now, cursor, limit)
+            .await
     }
-}
-
-fn kind_of(decision: Decision) -> EventKind {
-    match decision {
-        Decision::Approve => EventKind::ExemptionApproved,
-        Decision::Reject => EventKind::ExemptionRejected,
-        Decision::Revoke => EventKind::ExemptionRevoked,
-    }
-}
-
-/// Writes into the history of the account that an exemption names, and of the organization where it names none.
-async fn tell(
-    tx: &mut Tx,
-    exemption: &Exemption,
-    kind: EventKind,
-    verb: &str,
-    said: &Word,
-) -> Result<TargetId, StoreError> {
-    let (target, of) = match &exemption.exempted {
-        Exempted::Account(account) => {
-            (accounts::target_of(tx, account).await?, account.to_string())
-        }
-        Exempted::Unit(unit) => (TargetId::Organization, unit.to_string()),
-    };
-    // Before the engine has run for the first time there is no organization whose history could be written.
-    if lease::lock(tx, target).await? {
-        let policy = &exemption.policy;
-        let sentence = match said.reason.as_str() {
-            "" => format!("Exemption from {policy} for {of} {verb}"),
-            reason => format!("Exemption from {policy} for {of} {verb}: {reason}"),
-        };
-        let event = NewEvent {
-            detail: serde_json::json!({
-                "exemption": exemption.id,
-                "principals": exemption.principals,
-                "expires_at": exemption.consent.expires_at,
-            }),
-            ..NewEvent::by(&said.by, target, kind, sentence)
-        };
-        events::append(tx, std::slice::from_ref(&event), said.at).await?;
-    }
-    Ok(target)
 }

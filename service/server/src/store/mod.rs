@@ -82,7 +82,7 @@ pub use accounts::{Account, AccountFilter, PhaseCount, Purpose};
 pub use assets::{AssetFilter, AssetReport, AssetRow, AssetVersion, Lookup};
 pub use cells::{CellCount, TargetCell, Unchanged};
 pub use closures::ClosureBegun;
-pub use consent::Settled;
+pub use consent::{Proposed, Settled};
 pub use creation::Begun;
 pub use db::{LITE_MIGRATIONS, PG_MIGRATIONS};
 pub use decisions::{Decided, Decision};

@@ -4,18 +4,18 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use landfall_model::consent::{Consent, ConsentState, Decision, Word};
+use landfall_model::consent::{Consent, ConsentState, Decision};
 use landfall_model::event::EventKind;
 use landfall_model::ids::{AccountId, ControlId, OuPath, Region, TargetId};
 use landfall_model::waiver::{Beneficiary, Waiver};
 
-use super::consent::{self, Consented, Settled};
+use super::consent::{self, Consented, Proposed, Settled};
 use super::db::Tx;
 use super::error::StoreError;
-use super::events::{self, NewEvent};
+use super::events::NewEvent;
 use super::lease;
-use super::sql::{BadColumn, Builder, Row, Stored, query};
-use super::{Page, Store, Tell, accounts};
+use super::sql::{BadColumn, Builder, Query, Row, Stored, query};
+use super::{Page, Store};
 
 /// Which waivers a list shows; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,10 +29,6 @@ pub struct WaiverFilter {
     pub region: Option<Region>,
     pub control: Option<ControlId>,
 }
-
-const SELECT: &str =
-    "select id, beneficiary, account_id, organizational_unit, region, control, reason, owner_email,
-    requested_by, requested_at, expires_at, approved, rejected, revoked from waiver";
 
 impl Stored for Waiver {
     const TABLE: &'static str = "waiver";
@@ -59,48 +55,96 @@ impl Stored for Waiver {
 }
 
 impl Consented for Waiver {
-    const SELECT: &'static str = SELECT;
+    const SELECT: &'static str = "select id, beneficiary, account_id, organizational_unit, region, control, reason, owner_email,
+        requested_by, requested_at, expires_at, approved, rejected, revoked from waiver";
 
-    fn consent(&mut self) -> &mut Consent {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn consent(&self) -> &Consent {
+        &self.consent
+    }
+
+    fn consent_mut(&mut self) -> &mut Consent {
         &mut self.consent
+    }
+
+    fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    fn account(&self) -> Option<&AccountId> {
+        match &self.beneficiary {
+            Beneficiary::Account(account) => Some(account),
+            Beneficiary::Organization | Beneficiary::Unit(_) | Beneficiary::Subtree(_) => None,
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let of = match &self.beneficiary {
+            Beneficiary::Organization => "the organization".to_owned(),
+            Beneficiary::Account(account) => account.to_string(),
+            Beneficiary::Unit(unit) => unit.to_string(),
+            Beneficiary::Subtree(unit) => format!("{unit} and below"),
+        };
+        format!("Waiver of {} for {of}", self.control)
+    }
+
+    fn detail(&self, event: NewEvent) -> NewEvent {
+        NewEvent {
+            region: self.region.clone(),
+            control: Some(self.control.clone()),
+            detail: serde_json::json!({ "waiver": self.id, "expires_at": self.consent.expires_at }),
+            ..event
+        }
+    }
+
+    fn kind(decision: Option<Decision>) -> EventKind {
+        match decision {
+            None => EventKind::WaiverProposed,
+            Some(Decision::Approve) => EventKind::WaiverApproved,
+            Some(Decision::Reject) => EventKind::WaiverRejected,
+            Some(Decision::Revoke) => EventKind::WaiverRevoked,
+        }
+    }
+
+    fn insert(&self) -> Query {
+        let (kind, account, unit) = columns(&self.beneficiary);
+        query(
+            "insert into waiver (id, beneficiary, account_id, organizational_unit, region, control, reason, owner_email,
+                requested_by, requested_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        )
+        .bind(self.id)
+        .bind(kind)
+        .bind(account)
+        .bind(unit)
+        .bind(self.region.as_ref().map(Region::as_str))
+        .bind(self.control.as_str())
+        .bind(self.reason.as_str())
+        .bind(self.owner_email.as_str())
+        .bind(self.consent.requested_by.as_str())
+        .bind(self.consent.requested_at)
+        .bind(self.consent.expires_at)
+    }
+
+    fn similar(&self, list: &mut Builder) {
+        list.push("control = ").value(self.control.as_str());
+    }
+
+    fn repeats(&self, other: &Self, now: Timestamp) -> bool {
+        Waiver::repeats(self, other, now)
+    }
+
+    async fn wake(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
+        wake_concerned(tx, &self.beneficiary, now).await
     }
 }
 
 impl Store {
-    /// Adds a waiver that somebody proposes.
-    pub async fn propose_waiver(&self, waiver: &Waiver) -> Result<(), StoreError> {
-        let insert = query(
-            "insert into waiver (id, beneficiary, account_id, organizational_unit, region, control, reason, owner_email,
-                requested_by, requested_at, expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        );
-        let (kind, account, unit) = columns(&waiver.beneficiary);
-        let insert = insert
-            .bind(waiver.id)
-            .bind(kind)
-            .bind(account)
-            .bind(unit)
-            .bind(waiver.region.as_ref().map(Region::as_str))
-            .bind(waiver.control.as_str())
-            .bind(waiver.reason.as_str())
-            .bind(waiver.owner_email.as_str())
-            .bind(waiver.consent.requested_by.as_str())
-            .bind(waiver.consent.requested_at)
-            .bind(waiver.consent.expires_at);
-        let mut tx = self.db().begin().await?;
-        tx.execute(insert).await?;
-        let said = Word {
-            by: waiver.consent.requested_by.clone(),
-            at: waiver.consent.requested_at,
-            reason: waiver.reason.clone(),
-        };
-        let told = tell(
-            &mut tx,
-            waiver,
-            (EventKind::WaiverProposed, "proposed"),
-            &said,
-        )
-        .await?;
-        self.commit(tx, &[Tell::Events(told)]).await
+    /// Adds a waiver that somebody proposes, unless there is one that says as much.
+    pub async fn propose_waiver(&self, waiver: &Waiver) -> Result<Proposed<Waiver>, StoreError> {
+        self.propose(waiver).await
     }
 
     /// Decides about a waiver, when `Consent::may` allows it. An approved or revoked one concerns its targets at once.
@@ -112,41 +156,16 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<Settled<Waiver>, StoreError> {
-        let mut tx = self.db().begin().await?;
-        let decided = consent::decide::<Waiver>(&mut tx, id, decision, by, reason, now).await?;
-        let (waiver, changed, word) = match decided {
-            Settled::Done(done) => done,
-            Settled::Refused(objection) => {
-                tx.rollback().await?;
-                return Ok(Settled::Refused(objection));
-            }
-            Settled::NotFound => {
-                tx.rollback().await?;
-                return Ok(Settled::NotFound);
-            }
-        };
-        let kind = match decision {
-            Decision::Approve => EventKind::WaiverApproved,
-            Decision::Reject => EventKind::WaiverRejected,
-            Decision::Revoke => EventKind::WaiverRevoked,
-        };
-        if changed {
-            wake_concerned(&mut tx, &waiver.beneficiary, now).await?;
-        }
-        let told = tell(&mut tx, &waiver, (kind, decision.past()), &word).await?;
-        self.commit(tx, &[Tell::Due, Tell::Events(told)]).await?;
-        Ok(Settled::Done(waiver))
+        self.settle(id, decision, by, reason, now).await
     }
 
     pub async fn waiver(&self, id: Uuid) -> Result<Option<Waiver>, StoreError> {
-        let mut one = Builder::new(SELECT);
-        one.push(" where id = ").value(id);
-        self.db().one(one.query()).await
+        self.consented(id).await
     }
 
     /// The waivers that are in force at `now`.
     pub async fn waivers_in_force(&self, now: Timestamp) -> Result<Vec<Waiver>, StoreError> {
-        let mut list = Builder::new(SELECT);
+        let mut list = Builder::new(Waiver::SELECT);
         list.push(" where ");
         consent::in_state(&mut list, ConsentState::InForce, now);
         self.db().all(list.query()).await
@@ -160,31 +179,18 @@ impl Store {
         cursor: Option<&str>,
         limit: u32,
     ) -> Result<Page<Waiver>, StoreError> {
-        let mut list = Builder::new(SELECT);
-        list.push(" where 1 = 1");
-        consent::in_states(&mut list, &filter.states, now);
-        if let Some(account) = &filter.account_id {
-            list.push(" and account_id = ").value(account.as_str());
-        }
-        if let Some(unit) = &filter.organizational_unit {
-            list.push(" and organizational_unit = ")
-                .value(unit.as_str());
-        }
-        if let Some(region) = &filter.region {
-            list.push(" and region = ").value(region.as_str());
-        }
-        if let Some(control) = &filter.control {
-            list.push(" and control = ").value(control.as_str());
-        }
-        if let Some(cursor) = cursor {
-            list.push(" and id < ").value(cursor);
-        }
-        list.push(" order by id desc limit ")
-            .value(limit.saturating_add(1));
-        let waivers = self.db().all(list.query()).await?;
-        Ok(Page::of(waivers, limit, |waiver: &Waiver| {
-            waiver.id.to_string()
-        }))
+        let unit = filter.organizational_unit.as_ref();
+        let filters = [
+            (
+                "account_id",
+                filter.account_id.as_ref().map(AccountId::as_str),
+            ),
+            ("organizational_unit", unit.map(OuPath::as_str)),
+            ("region", filter.region.as_ref().map(Region::as_str)),
+            ("control", filter.control.as_ref().map(ControlId::as_str)),
+        ];
+        self.page_of(&filter.states, &filters, now, cursor, limit)
+            .await
     }
 }
 
@@ -227,40 +233,4 @@ async fn wake_concerned(
     };
     tx.execute(wake.query()).await?;
     Ok(())
-}
-
-/// Writes into the history of the account that a waiver names, and of the organization where it names none.
-async fn tell(
-    tx: &mut Tx,
-    waiver: &Waiver,
-    (kind, verb): (EventKind, &str),
-    said: &Word,
-) -> Result<TargetId, StoreError> {
-    let target = match &waiver.beneficiary {
-        Beneficiary::Account(account) => accounts::target_of(tx, account).await?,
-        Beneficiary::Organization | Beneficiary::Unit(_) | Beneficiary::Subtree(_) => {
-            TargetId::Organization
-        }
-    };
-    // Before the engine has run for the first time there is no organization whose history could be written.
-    if lease::lock(tx, target).await? {
-        let of = match &waiver.beneficiary {
-            Beneficiary::Organization => "the organization".to_owned(),
-            Beneficiary::Account(account) => account.to_string(),
-            Beneficiary::Unit(unit) => unit.to_string(),
-            Beneficiary::Subtree(unit) => format!("{unit} and below"),
-        };
-        let sentence = match said.reason.as_str() {
-            "" => format!("Waiver of {} for {of} {verb}", waiver.control),
-            reason => format!("Waiver of {} for {of} {verb}: {reason}", waiver.control),
-        };
-        let event = NewEvent {
-            region: waiver.region.clone(),
-            control: Some(waiver.control.clone()),
-            detail: serde_json::json!({ "waiver": waiver.id, "expires_at": waiver.consent.expires_at }),
-            ..NewEvent::by(&said.by, target, kind, sentence)
-        };
-        events::append(tx, std::slice::from_ref(&event), said.at).await?;
-    }
-    Ok(target)
 }

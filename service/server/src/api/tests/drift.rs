@@ -371,6 +371,9 @@ async fn a_waiver_is_approved_by_somebody_else() {
     assert_eq!(proposed.body["requested_by"], "ann");
     let id = proposed.body["id"].as_str().unwrap();
     let decide = |verb: &str| format!("/waivers/{id}/{verb}");
+    let again = server.post_as(&security, "/waivers", &waiver()).await;
+    again.is_problem(409, "asked-already");
+    assert_eq!(again.body["existing_id"], id, "{}", again.text);
     server
         .post_as(&ann, &decide("approve"), &json!({}))
         .await

@@ -90,6 +90,9 @@ async fn an_exemption_is_approved_by_somebody_else() {
     );
     let id = proposed.body["id"].as_str().unwrap();
     let decide = |verb: &str| format!("/scp-exemptions/{id}/{verb}");
+    let again = server.post_as(&sam, "/scp-exemptions", &form()).await;
+    again.is_problem(409, "asked-already");
+    assert_eq!(again.body["existing_id"], id, "{}", again.text);
     server
         .post_as(&ann, &decide("approve"), &json!({}))
         .await
