@@ -174,8 +174,8 @@ impl Statement {
         &self.conditions
     }
 
-    /// Whether it is for this action, folded, among others.
-    pub(crate) fn speaks_of(&self, action: &str) -> bool {
+    /// Whether it is for this action, in lowercase letters, among others.
+    pub fn speaks_of(&self, action: &str) -> bool {
         self.actions
             .covers(|pattern| pattern.matches_folded(action))
     }

@@ -73,6 +73,9 @@ pub struct Replay<'o> {
     other: BTreeMap<Change, u64>,
     unknown: HashMap<String, UnknownEvent>,
     totals: Totals,
+    first: String,
+    last: String,
+    data_events: u64,
     /// Written anew for each look into a map.
     key: String,
 }
@@ -108,6 +111,9 @@ impl<'o> Replay<'o> {
             other: BTreeMap::new(),
             unknown: HashMap::new(),
             totals: Totals::default(),
+            first: String::new(),
+            last: String::new(),
+            data_events: 0,
             key: String::new(),
         }
     }
@@ -143,6 +149,9 @@ impl<'o> Replay<'o> {
             totals: self.totals.clone(),
             groups,
             other: self.other.clone(),
+            first: self.first.clone(),
+            last: self.last.clone(),
+            data_events: self.data_events,
             unknown_events,
         }
     }
@@ -154,6 +163,15 @@ impl<'o> Replay<'o> {
 
     fn add(&mut self, record: &Record<'_>) {
         self.totals.records += 1;
+        self.data_events += u64::from(record.category.get() == Some("Data"));
+        if let Some(time) = record.time() {
+            if self.first.is_empty() || time < self.first.as_str() {
+                time.clone_into(&mut self.first);
+            }
+            if time > self.last.as_str() {
+                time.clone_into(&mut self.last);
+            }
+        }
         let (Some(source), Some(name)) = (record.source.get(), record.name.get()) else {
             self.totals.unjudged.unreadable += 1;
             return;

@@ -12,6 +12,8 @@ object! {
         "eventSource" => source: Text<'a>,
         "eventName" => name: Text<'a>,
         "eventType" => kind: Text<'a>,
+        /// `Management`, `Data`, …
+        "eventCategory" => category: Text<'a>,
         "awsRegion" => region: Text<'a>,
         "sourceIPAddress" => source_ip: Text<'a>,
         "userAgent" => user_agent: Text<'a>,

@@ -18,6 +18,12 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// Calls that are decided otherwise and fit into no group any more, since there are as many as may be kept.
     pub other: BTreeMap<Change, u64>,
+    /// The time of the first record, as recorded. Empty if none has one.
+    pub first: String,
+    /// The time of the last.
+    pub last: String,
+    /// How many records are of data events (objects, items, messages), which a trail records where somebody asked for them.
+    pub data_events: u64,
     /// Events of which nobody knows the action, the most frequent first; `catalogue/README.md` says how they become known.
     pub unknown_events: Vec<UnknownEvent>,
 }

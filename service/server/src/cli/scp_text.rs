@@ -186,7 +186,7 @@ fn impact(impact: &Impact) -> io::Result<()> {
         ))?;
     }
     out::line("")?;
-    for untold in Impact::UNTOLD {
+    for untold in impact.untold() {
         out::line(format_args!("  {}", untold.dimmed()))?;
     }
     for problem in impact.unread.iter().take(SHOWN) {

@@ -70,6 +70,11 @@ pub(super) fn impact(recorded: Recorded<'_>) -> Impact {
             })
             .collect(),
         totals: report.totals,
+        first_seen: report.first,
+        last_seen: report.last,
+        data_events: report.data_events,
+        denied_besides: Vec::new(),
+        denied_data: Vec::new(),
         actions_known_until: replay::knows_actions_until().to_owned(),
         unread: recorded.unread,
         log_files: recorded.log_files,

@@ -49,6 +49,12 @@ impl Impact {
             left_out,
             unknown_events,
             actions_known_until: _,
+            first_seen,
+            last_seen,
+            data_events,
+            // Of the same policies.
+            denied_besides: _,
+            denied_data: _,
             unread,
             log_files,
         } = other;
@@ -59,6 +65,11 @@ impl Impact {
             *self.left_out.entry(change).or_default() += calls;
         }
         self.unknown_events = events(std::mem::take(&mut self.unknown_events), unknown_events);
+        if self.first_seen.is_empty() || !first_seen.is_empty() && first_seen < self.first_seen {
+            self.first_seen = first_seen;
+        }
+        self.last_seen = std::mem::take(&mut self.last_seen).max(last_seen);
+        self.data_events += data_events;
         self.unread.extend(unread);
         match (&mut self.log_files, log_files) {
             (Some(files), Some(more)) => files.add(more),

@@ -32,6 +32,7 @@ pub mod page;
 mod policies;
 pub mod report;
 mod sizes;
+mod untold;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ mod tests;
 use aws_findings::AwsFindings;
 use files::ScpFiles;
 use policies::{Policies, ROOT};
-use report::{LogFiles, ScpReport, Subject, counted};
+use report::{Impact, LogFiles, ScpReport, Subject, counted};
 
 /// What is known of the organization besides its landing zone.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +146,7 @@ impl<'a> Check<'a> {
             subject: self.subject(),
             lockouts: Vec::new(),
             decisions,
-            impact: recorded.map(impact::impact),
+            impact: recorded.map(|recorded| self.impact(recorded)),
             sizes: Vec::new(),
             findings: Vec::new(),
             not_looked_at: Vec::new(),
@@ -200,6 +201,15 @@ impl<'a> Check<'a> {
         report.bars = bars(&report);
         report.can_be_attached = report.bars.is_empty();
         report
+    }
+
+    fn impact(&self, recorded: Recorded<'_>) -> Impact {
+        let mut impact = impact::impact(recorded);
+        if let Ok(after) = &self.after {
+            impact.denied_besides = untold::besides(&self.before, after);
+            impact.denied_data = untold::data(&self.before, after);
+        }
+        impact
     }
 
     fn subject(&self) -> Subject {

@@ -244,11 +244,14 @@ fn impact(html: &mut String, impact: &Impact) {
             ),
         );
     }
-    html.push_str("<h3>What recorded calls cannot tell</h3><ul>");
-    for untold in Impact::UNTOLD {
-        add(html, format_args!("<li>{}", code(untold)));
+    let untold = impact.untold();
+    if !untold.is_empty() {
+        html.push_str("<h3>What these records cannot tell</h3><ul>");
+        for untold in untold {
+            add(html, format_args!("<li>{}", code(&untold)));
+        }
+        html.push_str("</ul>");
     }
-    html.push_str("</ul>");
     if !impact.unknown_events.is_empty() {
         add(
             html,

@@ -60,6 +60,12 @@ impl Policies {
         self.documents.iter().map(|attached| &attached.policy)
     }
 
+    /// Every policy with each target that it stands on.
+    pub(super) fn standing(&self) -> impl Iterator<Item = (&ScpTarget, &Policy)> {
+        let everywhere = self.attachments.iter();
+        everywhere.flat_map(|(target, there)| there.iter().map(move |one| (target, &one.policy)))
+    }
+
     /// The names of all that stand anywhere.
     pub(super) fn attached(&self) -> BTreeSet<&str> {
         let everywhere = self.attachments.values().flatten();

@@ -347,6 +347,74 @@ fn recorded_calls_are_told_by_principal_action_and_statement() {
 }
 
 #[test]
+fn what_records_cannot_tell_is_said_only_of_what_the_policies_deny() {
+    let zone = zone();
+    let files = |actions: &str| {
+        let policy = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"Deny","Effect":"Deny","Action":{actions},"Resource":"*"}}]}}"#
+        );
+        let texts = [
+            ("deny.json", policy),
+            ("attachments.toml", "root = [\"deny\"]".to_owned()),
+        ];
+        let texts = texts.map(|(name, text)| (name.to_owned(), text));
+        ScpFiles::named(texts.into()).unwrap()
+    };
+    let untold = |files: &ScpFiles, known: &Known, records: &[String]| {
+        let check = Check::new(files, &zone, known);
+        let mut replay = check.replay().unwrap();
+        for record in records {
+            replay.record(record);
+        }
+        let report = check.report(Some(Recorded::given(replay, Vec::new())));
+        report.impact.unwrap().untold().join("\n")
+    };
+    let call = |id| called(id, "s3", "PutObject", "us-east-1", "deployer");
+    let [first, last] = [call(2), call(9)];
+    let of_data = last.replace("\"Management\"", "\"Data\"");
+    let calls = [first.clone(), last];
+    let period =
+        "The records are of 2026-11-03 to 2026-11-10: what is done at other times was not judged.";
+    let known = Known::default();
+    for (actions, words) in [
+        (r#""ec2:RunInstances""#, &[][..]),
+        (
+            r#""iam:*""#,
+            &["deny such: `iam:PassRole` to hand on a role. "],
+        ),
+        (
+            r#"["kms:Decrypt","kms:GenerateDataKey"]"#,
+            &["`kms:Decrypt` and `kms:GenerateDataKey` for a key behind"],
+        ),
+        (
+            r#"["s3:PutObject","sns:Publish"]"#,
+            &[
+                "deny calls on objects in S3, messages of SQS and SNS. ",
+                "none of these records",
+            ],
+        ),
+    ] {
+        let told = untold(&files(actions), &known, &calls);
+        let lines = usize::from(!words.is_empty()) + 1;
+        assert_eq!(told.lines().count(), lines, "{actions}: {told}");
+        assert!(told.ends_with(period), "{told}");
+        for words in words {
+            assert!(told.contains(words), "{words}: {told}");
+        }
+    }
+    let objects = files(r#""s3:PutObject""#);
+    let told = untold(&objects, &known, &[first, of_data]);
+    assert!(told.contains("events: 1 of these records are"), "{told}");
+    assert_eq!(untold(&files(r#""ec2:RunInstances""#), &known, &[]), "");
+    // What stood there before is nothing new.
+    let known = Known {
+        in_force: Some((objects.parse(&zone).unwrap().into(), "the same".to_owned())),
+        ..known
+    };
+    assert_eq!(untold(&objects, &known, &calls), period);
+}
+
+#[test]
 fn accounts_that_nobody_names_are_judged_where_they_are_said_to_stand() {
     let (files, zone) = (ScpFiles::embedded(), zone());
     let denied = |known: &Known| {

@@ -27,6 +27,23 @@ pub struct Impact {
     /// Events younger than this date may be unknown.
     #[schema(example = "2026-11-20")]
     pub actions_known_until: String,
+    /// The time of the first record, as recorded; empty if none has one.
+    #[serde(default)]
+    #[schema(example = "2026-10-23T00:04:11Z")]
+    pub first_seen: String,
+    #[serde(default)]
+    pub last_seen: String,
+    /// How many records are of data events, which a trail has where somebody asked for them.
+    #[serde(default)]
+    pub data_events: u64,
+    /// Actions that these policies newly deny and that calls need besides their own, each with what for: they are in no record.
+    #[serde(default)]
+    #[schema(example = json!(["`iam:PassRole` to hand on a role"]))]
+    pub denied_besides: Vec<String>,
+    /// Kinds of data on which these policies newly deny calls: they are in records of data events alone.
+    #[serde(default)]
+    #[schema(example = json!(["objects in S3"]))]
+    pub denied_data: Vec<String>,
     /// What could not be read to its end.
     pub unread: Vec<String>,
     /// What was read of the log bucket, where the calls are from there.
@@ -110,15 +127,36 @@ pub struct UnknownEvents {
 }
 
 impl Impact {
-    /// What recorded calls cannot tell, whatever policies are checked with them (ADR replay-does-not-guess).
-    pub const UNTOLD: [&str; 3] = [
-        "Each call is judged by its own actions. What it needs besides is in no record: `iam:PassRole` for a role that it hands on, \
-         `ec2:CreateTags` for tags given at creation, `kms:Decrypt` and `kms:GenerateDataKey` for a key behind a bucket, a volume or a queue. \
-         A policy that denies only these shows no impact here.",
-        "Calls that a trail does not record cannot be judged: reading and writing of objects, items and messages, and invoking of functions, \
-         unless the trail records data events.",
-        "What is done once a quarter is not in the records of a month.",
-    ];
+    /// What these policies do that these records cannot tell, in sentences (ADR replay-does-not-guess).
+    pub fn untold(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if !self.denied_besides.is_empty() {
+            lines.push(format!(
+                "What a call needs besides its own action is in no record. These policies deny such: {}. Whom that meets was not judged.",
+                self.denied_besides.join(", ")
+            ));
+        }
+        if !self.denied_data.is_empty() {
+            let judged = match self.data_events {
+                0 => "none of these records is of one, so that none of them was judged".to_owned(),
+                some => format!(
+                    "{} of these records are, and no other was judged",
+                    grouped(some)
+                ),
+            };
+            lines.push(format!(
+                "These policies deny calls on {}. A trail has those only where it records data events: {judged}.",
+                self.denied_data.join(", ")
+            ));
+        }
+        if !self.first_seen.is_empty() {
+            lines.push(format!(
+                "The records are of {}: what is done at other times was not judged.",
+                period(&self.first_seen, &self.last_seen)
+            ));
+        }
+        lines
+    }
 
     /// What became of the records, in sentences: the changes first, then what needs no look, then what was not judged.
     pub fn summary(&self) -> Vec<String> {
@@ -207,13 +245,18 @@ impl Calls {
 
     /// From the first call's day to the last one's.
     pub fn period(&self) -> String {
-        let day = |time: &str| time.get(..10).unwrap_or(time).to_owned();
-        let (first, last) = (day(&self.first_seen), day(&self.last_seen));
-        if first == last {
-            first
-        } else {
-            format!("{first} to {last}")
-        }
+        period(&self.first_seen, &self.last_seen)
+    }
+}
+
+/// From the day of one time to that of another.
+fn period(first: &str, last: &str) -> String {
+    let day = |time: &str| time.get(..10).unwrap_or(time).to_owned();
+    let (first, last) = (day(first), day(last));
+    if first == last {
+        first
+    } else {
+        format!("{first} to {last}")
     }
 }
 
