@@ -93,7 +93,12 @@ async fn a_sweep_asks_the_administrator_for_many_accounts_at_once() {
         "{}",
         made("GetDetector")
     );
-    assert!(made("ListParents") <= SINGLES);
+    // The place of the management account, which nobody moves, is asked for by itself.
+    assert!(
+        made("ListParents") <= SINGLES + 1,
+        "{}",
+        made("ListParents")
+    );
     assert!(made("ListAccountsForParent") > 0);
 
     // What somebody disturbed stands out from the list.
