@@ -1,5 +1,5 @@
-//! What a call costs that has nothing around it: no cell, no token, no line, no database. The SDK's clients are the server's
-//! own, so its share of a server's CPU time is what the server spends besides.
+//! What a call costs that has nothing around it: no cell, no token, no line, no database. The SDK's clients are the
+//! server's, so what a call of the server costs beyond this is the server's own work.
 
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use crate::world::LANDING_ZONE;
 /// The argument that makes a bench's program the one that calls: it must have a process of its own.
 pub const ARGUMENT: &str = "--bare-calls-to";
 
-const CALLS: usize = 20_000;
+/// How many calls each caller makes.
+const ROUNDS: usize = 80;
 
 /// A call's CPU time, measured in a process of its own that makes as many at once.
 ///
@@ -47,19 +48,19 @@ pub async fn call(url: String, at_once: usize) -> anyhow::Result<f64> {
     let zone = LandingZone::parse("landing-zone.toml", LANDING_ZONE)?;
     let cloud = Cloud::open(&zone, at_once, access).await;
     // Connections and clients are made once.
-    calls(&cloud, at_once, at_once).await?;
+    calls(&cloud, at_once, 1).await?;
     let before = cpu_time(std::process::id())?;
-    calls(&cloud, at_once, CALLS).await?;
+    calls(&cloud, at_once, ROUNDS).await?;
     let took = cpu_time(std::process::id())? - before;
-    Ok(took.as_secs_f64() * 1e6 / CALLS as f64)
+    Ok(took.as_secs_f64() * 1e6 / (at_once * ROUNDS) as f64)
 }
 
-async fn calls(cloud: &Cloud, at_once: usize, number: usize) -> anyhow::Result<()> {
+async fn calls(cloud: &Cloud, at_once: usize, rounds: usize) -> anyhow::Result<()> {
     let mut callers = JoinSet::new();
     for _ in 0..at_once {
         let aws = cloud.own([].into());
         callers.spawn(async move {
-            for _ in 0..number / at_once {
+            for _ in 0..rounds {
                 let call = aws.config().describe_configuration_recorder_status();
                 Box::pin(call.send()).await?;
             }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// A JSON document as text. Most documents are made, compared, written down and kept, and never taken apart: as trees,
-/// those of the accounts that are being looked at would be a third of the server's memory.
+/// those of the accounts that are being looked at would be a quarter of what is held while all are looked at.
 ///
 /// Equal are documents of the same text: those of one type, which writes its fields in one order.
 #[derive(Clone)]
