@@ -10,6 +10,7 @@ use sqlx::sqlite::{
     SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{Connection as _, Transaction};
+use tokio::time::timeout;
 
 use super::dialect::{self, Dialect};
 use super::error::StoreError;
@@ -26,6 +27,9 @@ const READERS: u32 = 4;
 
 /// How long to wait for a connection, and on SQLite for the writer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait for a sign of life.
+const PROMPT: Duration = Duration::from_millis(900);
 
 /// A migration that was run.
 struct Migrated {
@@ -119,6 +123,15 @@ impl Db {
 
     pub(super) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Whether there is an answer within `PROMPT`; the error has the reason for which there was none.
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        let answer = self.rows(query("select id from target limit 1"));
+        match timeout(PROMPT, answer).await {
+            Ok(answer) => answer.map(drop),
+            Err(_) => Err(self.place.error(sqlx::Error::PoolTimedOut).await),
+        }
     }
 
     /// On a connection of its own: a pooled one would go on with what it knew of the schema.
@@ -400,5 +413,18 @@ mod tests {
             .await
             .unwrap();
         tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_asks_for_a_sign_of_life_hears_soon_that_there_is_none() {
+        let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = gone.local_addr().unwrap();
+        drop(gone);
+        let db = Db::open(&format!("postgres://lf@{address}/zone")).unwrap();
+        let began = std::time::Instant::now();
+        let error = db.ping().await.unwrap_err();
+        assert!(began.elapsed() < PATIENCE / 3, "{:?}", began.elapsed());
+        let said = crate::engine::chain(&error);
+        assert!(said.contains("refused"), "{said}");
     }
 }
