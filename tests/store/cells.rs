@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use landfall_model::account::Phase;
 use landfall_model::cell::{Cell, CellKey, CellWaiver};
 use landfall_model::cloud_error::{CloudErrorKind, StoredError};
 use landfall_model::event::EventKind;
@@ -11,7 +10,7 @@ use landfall_model::ids::{ControlId, Revision};
 use landfall_model::json_text::JsonText;
 use landfall_model::repair::Repairs;
 use landfall_model::waiver::Beneficiary;
-use landfall_server::store::{DriftFilter, LeaseState, NewEvent, Results, StoreError, Unchanged};
+use landfall_server::store::{LeaseState, NewEvent, Results, StoreError, Unchanged};
 use landfall_tests::database::both;
 use serde_json::json;
 
@@ -39,7 +38,7 @@ const FOUGHT_OVER: Repairs = Repairs {
     last_at: Some(Timestamp::constant(1_800_000_004, 0)),
 };
 
-fn drifted(region: &str, control: &str, since: Timestamp) -> Cell {
+pub(super) fn drifted(region: &str, control: &str, since: Timestamp) -> Cell {
     Cell {
         drift: vec!["enable the detector".to_owned()],
         drifted_since: Some(since),
@@ -47,7 +46,7 @@ fn drifted(region: &str, control: &str, since: Timestamp) -> Cell {
     }
 }
 
-fn blocked(region: &str, control: &str) -> Cell {
+pub(super) fn blocked(region: &str, control: &str) -> Cell {
     Cell {
         error: Some(StoredError {
             kind: CloudErrorKind::AccessDenied,
@@ -267,106 +266,6 @@ async fn cells_are_counted_and_settled_by_the_status_that_they_derive() {
             let found = store.settled_cells(account.target(), &asked).await;
             assert_eq!(found.unwrap(), expected, "{asked:?}");
         }
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn drift_is_listed_the_oldest_first() {
-    both(async |db| {
-        let store = &db.store;
-        let [a, b, vended] = [
-            add(store, "a@example.com").await.target(),
-            add(store, "b@example.com").await.target(),
-            add(store, "c@example.com").await.target(),
-        ];
-        let leases = store
-            .claim(uuid::Uuid::now_v7(), at(0), 9, super::MINUTE)
-            .await
-            .unwrap();
-        for (n, lease) in leases.iter().enumerate() {
-            let number = format!("22222222222{n}").parse().unwrap();
-            let _ = store.adopt(lease, &number).await.unwrap();
-            let phase = match lease.target == vended {
-                true => Phase::Baselining,
-                false => Phase::Governed,
-            };
-            let event = NewEvent::new(lease.target, EventKind::PhaseEntered, String::new());
-            let entered = store.enter_phase(lease, phase, None, &event, at(8)).await;
-            assert_eq!(entered.unwrap(), LeaseState::Held);
-            let cells = [
-                drifted("eu-west-1", "a.a", at(3)),
-                drifted("eu-west-2", "a.a", at(1)),
-                drifted("eu-west-1", "b.b", at(3)),
-                cell("eu-west-2", "b.b"),
-            ];
-            put_cells(store, lease, &cells, 8).await;
-        }
-        let mut seen = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = store
-                .drifted_cells(&DriftFilter::default(), cursor.as_deref(), 2)
-                .await
-                .unwrap();
-            seen.extend(page.items);
-            cursor = page.next;
-            if cursor.is_none() {
-                break;
-            }
-        }
-        let order: Vec<_> = seen
-            .iter()
-            .map(|of| {
-                (
-                    of.of.cell.drifted_since,
-                    of.of.target.to_string(),
-                    of.of.cell.key.clone(),
-                )
-            })
-            .collect();
-        let mut sorted = order.clone();
-        sorted.sort();
-        sorted.dedup();
-        assert_eq!(
-            (order.len(), &order),
-            (6, &sorted),
-            "of those that are governed"
-        );
-        let count = async |filter: DriftFilter| {
-            store
-                .drifted_cells(&filter, None, 9)
-                .await
-                .unwrap()
-                .items
-                .len()
-        };
-        let all = DriftFilter::default();
-        assert_eq!(
-            count(DriftFilter {
-                target: Some(a),
-                ..all.clone()
-            })
-            .await,
-            3
-        );
-        assert_eq!(
-            count(DriftFilter {
-                target: Some(b),
-                control: Some("b.b".parse().unwrap()),
-                ..all.clone()
-            })
-            .await,
-            1
-        );
-        assert_eq!(
-            count(DriftFilter {
-                region: Some("eu-west-2".parse().unwrap()),
-                ..all
-            })
-            .await,
-            2
-        );
     })
     .await;
 }

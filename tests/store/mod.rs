@@ -10,6 +10,7 @@ mod assets;
 mod cells;
 mod creation;
 mod decisions;
+mod drift;
 mod events;
 mod exemptions;
 mod leases;

@@ -15,7 +15,7 @@ use super::super::auth::Role;
 use super::super::document;
 use super::reads::governed;
 use super::{Server, now};
-use crate::store::{DriftFilter, NewEvent, OVERDUE, Pause, Results};
+use crate::store::{NewEvent, Results};
 
 const ACCOUNT: &str = "222222222222";
 
@@ -85,83 +85,6 @@ fn waiver() -> Value {
         "owner_email": "pay@example.com",
         "expires_at": in_days(30),
     })
-}
-
-/// What was in sync when somebody looked last, and is looked at no more, is not known to be so.
-#[tokio::test]
-async fn what_was_not_looked_at_when_it_was_time_is_not_known() {
-    let (server, _) = drifted().await;
-    let minute = SignedDuration::from_mins(1);
-    let hour = SignedDuration::from_hours(1);
-    // Claims are at times to come; the API's own clock stands before all of them.
-    let at = now() + SignedDuration::from_hours(4);
-    let unseen = async |now: Timestamp| {
-        let filter = DriftFilter::default();
-        let unseen = server.store.unseen_cells(&filter, now).await.unwrap();
-        unseen
-            .into_iter()
-            .map(|unseen| (unseen.status, unseen.cells))
-            .collect::<Vec<_>>()
-    };
-    let take = async || {
-        let leases = server.store.claim(Uuid::now_v7(), at, 9, minute).await;
-        leases.unwrap().into_iter().next().unwrap()
-    };
-    let cell = |region: &str| Cell {
-        known: true,
-        observed_at: Some(at),
-        ..Cell::unseen(
-            CellKey {
-                region: region.parse().unwrap(),
-                control: "guardduty.detector".parse().unwrap(),
-            },
-            Revision::of(b"1"),
-            at + hour,
-        )
-    };
-    let cells = [cell("eu-west-2"), cell("eu-west-3")];
-    let results = Results {
-        cells: &cells,
-        ..Results::default()
-    };
-    let lease = take().await;
-    let put = server.store.put_results(&lease, &results, at).await;
-    let _ = put.unwrap();
-    let target = lease.target;
-    let _ = server.store.release(lease, at, true, None).await.unwrap();
-
-    let due = at + hour;
-    assert_eq!(unseen(at).await, []);
-    assert_eq!(
-        unseen(due + minute).await,
-        [],
-        "others may be looked at first"
-    );
-    assert_eq!(unseen(due + hour).await, [(OVERDUE, 2)]);
-
-    let pause = Pause {
-        at,
-        by: "a".to_owned(),
-        reason: "r".to_owned(),
-        until: None,
-    };
-    server.store.pause(target, &pause).await.unwrap();
-    assert_eq!(unseen(at).await, [], "it is not time yet");
-    assert_eq!(unseen(due + minute).await, [(OVERDUE, 2)]);
-    server.store.resume(target, "a", at).await.unwrap();
-    assert_eq!(unseen(due + minute).await, []);
-
-    // No role to assume: the pass stops before it comes to any cell.
-    let stopped = StoredError {
-        kind: CloudErrorKind::AccessDenied,
-        operation: "sts:AssumeRole".to_owned(),
-        message: "no".to_owned(),
-        request_id: None,
-    };
-    let lease = take().await;
-    let released = server.store.release(lease, at, false, Some(&stopped)).await;
-    let _ = released.unwrap();
-    assert_eq!(unseen(due + minute).await, [(OVERDUE, 2)]);
 }
 
 #[tokio::test]
