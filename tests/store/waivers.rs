@@ -1,6 +1,7 @@
 //! Waivers: one life in one row, and who is looked at when one begins or ends.
 
 use landfall_model::account::Phase;
+use landfall_model::cell::{Cell, CellWaiver};
 use landfall_model::consent::{Consent, ConsentState, Decision, Objection, Word};
 use landfall_model::waiver::{Beneficiary, Waiver};
 use landfall_server::store::{
@@ -10,7 +11,7 @@ use landfall_server::store::{
 use landfall_tests::database::both;
 use uuid::Uuid;
 
-use super::cells::cell;
+use super::cells::{cell, drifted};
 use super::{add, at, claim, claim_one, enter, put_cells};
 
 const DAY: i64 = 86_400;
@@ -323,6 +324,20 @@ async fn a_wish_for_repair_stands_until_a_later_look_finds_the_cell_in_sync() {
             let expected = stands.then(|| at(13));
             assert_eq!(wished().await, [expected, None], "unchanged at {look}");
         }
+        let asked = store.ask_repair(target, &scope, "alice", at(16)).await;
+        assert_eq!(asked.unwrap(), one);
+        let accepted = waiver(Beneficiary::Organization);
+        store.propose_waiver(&accepted).await.unwrap();
+        let waived = Cell {
+            waiver: Some(CellWaiver {
+                id: accepted.id,
+                until: at(90),
+            }),
+            observed_at: Some(at(15)),
+            ..drifted("eu-west-1", "a.a", at(15))
+        };
+        put_cells(store, &lease, &[waived], 17).await;
+        assert_eq!(wished().await, [None, None], "the waiver came between");
         let state = store.target(target).await.unwrap().unwrap();
         assert!(state.generation > lease.generation, "it is a wish");
         let none = RepairScope {

@@ -16,7 +16,7 @@ use landfall_model::request::AccountRequest;
 use super::db::Tx;
 use super::error::StoreError;
 use super::events::{self, NewEvent};
-use super::lease::{self, Lease, LeaseState};
+use super::lease::{Lease, LeaseState};
 use super::sql::{BadColumn, Builder, Query, Row, Stored, Value, query};
 use super::{Page, Store, Tell, chunks};
 
@@ -226,10 +226,9 @@ impl Store {
         event: &NewEvent,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         // For programs; the sentence is for people.
         let mut event = event.clone();
         if event.detail.is_null() {
@@ -250,10 +249,9 @@ impl Store {
         event: &NewEvent,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let place = query("update account set organizational_unit = $1 where id = $2");
         tx.execute(place.bind(unit.as_str()).bind(lease.target))
             .await?;
@@ -268,10 +266,9 @@ impl Store {
         lease: &Lease,
         account: &AccountId,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let adopt = query(
             "update account set account_id = $1 where id = $2 and (account_id is null or account_id = $1)",
         );

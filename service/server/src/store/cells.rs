@@ -12,7 +12,7 @@ use landfall_model::repair::Repairs;
 
 use super::db::Tx;
 use super::error::StoreError;
-use super::lease::{self, Lease, LeaseState};
+use super::lease::{Lease, LeaseState};
 use super::sql::{BadColumn, Builder, Row, Stored, Value};
 use super::{Store, chunks};
 
@@ -194,7 +194,7 @@ pub(super) async fn saw_in(
 /// Writes down the state of a target's cells. Each key at most once.
 ///
 /// A wish for repair is not the engine's to write: it may have come while the cell was looked at. It is fulfilled by a look
-/// after it that found the cell in sync.
+/// after it that found the cell in sync, and over where a waiver accepts what differs: it is not for the waiver's end.
 pub(super) async fn put_in(
     tx: &mut Tx,
     target: TargetId,
@@ -215,6 +215,7 @@ pub(super) async fn put_in(
                 waived_until = excluded.waived_until, waiting_for = excluded.waiting_for, error = excluded.error,
                 attempts = excluded.attempts, due_at = excluded.due_at,
                 repair_asked_at = case
+                    when excluded.waiver_id is not null then null
                     when excluded.known and excluded.error is null and excluded.drifted_since is null
                         and excluded.observed_at >= cell.repair_asked_at then null
                     else cell.repair_asked_at end",
@@ -260,10 +261,9 @@ impl Store {
         lease: &Lease,
         keys: &[CellKey],
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         for keys in chunks(keys) {
             let mut delete = Builder::new("delete from cell where target_id = ");
             delete

@@ -64,10 +64,9 @@ impl Store {
         event: &NewEvent,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let record = query(
             "update account set aws_state = $1, aws_state_since = $2 where id = $3 and aws_state <> $1",
         );
@@ -90,10 +89,9 @@ impl Store {
         event: &NewEvent,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, organization).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(organization).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         lease::lock(&mut tx, event.target).await?;
         let record = query(
             "update account set aws_state = $1, aws_state_since = $2 where id = $3 and aws_state <> $1",
@@ -118,10 +116,9 @@ impl Store {
         pace: &ClosurePace,
         now: Timestamp,
     ) -> Result<ClosureBegun, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(ClosureBegun::Lost);
-        }
+        };
         if let Some(lock) = tx.dialect().one_closure_at_a_time {
             tx.rows(query(lock)).await?;
         }
@@ -156,10 +153,9 @@ impl Store {
         let TargetId::Account(account) = lease.target else {
             return Ok(LeaseState::Lost);
         };
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let closed = accounts::phase_change(lease.target, Phase::Closed, None, now);
         tx.execute(closed).await?;
         wishes::forget(&mut tx, account).await?;

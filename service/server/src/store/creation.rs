@@ -11,7 +11,7 @@ use landfall_model::ids::TargetId;
 
 use super::Store;
 use super::error::StoreError;
-use super::lease::{self, Lease, LeaseState};
+use super::lease::{Lease, LeaseState};
 use super::sql::{BadColumn, Row, Stored, query};
 
 /// Whether `CreateAccount` may be called.
@@ -63,10 +63,9 @@ impl Store {
         pace: &CreationPace,
         now: Timestamp,
     ) -> Result<Begun, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(Begun::Lost);
-        }
+        };
         if let Some(lock) = tx.dialect().one_creation_at_a_time {
             tx.rows(query(lock)).await?;
         }
@@ -112,10 +111,9 @@ impl Store {
         lease: &Lease,
         creation: &Creation,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let record = query(
             "update account set creation_intended_at = $1, creation_status_id = $2 where id = $3",
         )

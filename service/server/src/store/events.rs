@@ -112,10 +112,9 @@ impl Store {
         events: &[NewEvent],
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         append(&mut tx, events, now).await?;
         self.commit(tx, &[Tell::Events(lease.target)]).await?;
         Ok(LeaseState::Held)

@@ -202,10 +202,9 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let revoke = Decision::Revoke;
         let decided =
             consent::decide::<Exemption>(&mut tx, id, revoke, LANDFALL, reason, now).await?;
@@ -228,10 +227,9 @@ impl Store {
         ended: &[Exemption],
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let mut tell_of = Vec::new();
         let said = Word {
             by: LANDFALL.to_owned(),

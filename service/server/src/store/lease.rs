@@ -269,16 +269,20 @@ impl LeaseState {
     }
 }
 
-/// Begins a transaction's writes under a lease: whether it is still held, and then nobody can take it until the
-/// transaction is through.
-pub(super) async fn hold(tx: &mut Tx, lease: &Lease) -> Result<LeaseState, StoreError> {
-    let mut held = Builder::new("select id from target where id = ");
-    held.value(lease.target)
-        .push(" and leased_by = ")
-        .value(lease.owner);
-    held.push(" and fence = ").value(lease.fence);
-    held.push(tx.dialect().for_update);
-    Ok(LeaseState::of(tx.rows(held.query()).await?.len() as u64))
+impl Store {
+    /// Begins a transaction under a lease, where it is still held: then nobody can take it until the transaction is through.
+    pub(super) async fn under(&self, lease: &Lease) -> Result<Option<Tx>, StoreError> {
+        let mut tx = self.db().begin().await?;
+        let mut held = Builder::new("select id from target where id = ");
+        held.value(lease.target)
+            .push(" and leased_by = ")
+            .value(lease.owner)
+            .push(" and fence = ")
+            .value(lease.fence)
+            .push(tx.dialect().for_update);
+        let held = !tx.rows(held.query()).await?.is_empty();
+        Ok(held.then_some(tx))
+    }
 }
 
 /// Locks a target without a lease, for what people do to it. `false` when there is none.

@@ -180,10 +180,9 @@ impl Store {
         why: &str,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         tx.execute(put(lease.target, to, now)).await?;
         let event = pinned_event(lease.target, to, why);
         events::append(&mut tx, &[event], now).await?;

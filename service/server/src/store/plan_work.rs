@@ -13,7 +13,7 @@ use landfall_model::ids::{ControlId, Region, Revision};
 use landfall_model::plan::{CellOutcome, PlanScope, TargetStage};
 
 use super::error::StoreError;
-use super::lease::{self, CLAIMED, Lease, LeaseState};
+use super::lease::{CLAIMED, Lease, LeaseState};
 use super::plans::PlanCell;
 use super::sql::{BadColumn, Builder, Row, Stored, Value, query};
 use super::{Store, Tell, chunks};
@@ -116,18 +116,17 @@ impl Store {
 
     /// Gives a target back that was claimed for plans: it is due when it would have been.
     pub async fn give_back(&self, lease: Lease) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        let state = lease::hold(&mut tx, &lease).await?;
+        let Some(mut tx) = self.under(&lease).await? else {
+            return Ok(LeaseState::Lost);
+        };
         let given = query(
             "update target set leased_by = null, leased_until = null,
                 due_at = case when woken_at is null then due_at else woken_at end, woken_at = null
              where id = $1",
         );
-        if state == LeaseState::Held {
-            tx.execute(given.bind(lease.target)).await?;
-        }
+        tx.execute(given.bind(lease.target)).await?;
         self.commit(tx, &[Tell::Due]).await?;
-        Ok(state)
+        Ok(LeaseState::Held)
     }
 
     /// What plans want of a lease's target, the oldest first.
@@ -160,10 +159,9 @@ impl Store {
         plan: Uuid,
         seen: &TargetPlan<'_>,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let planned = query(
             "update plan_target set stage = 'planned', baseline = $1, baseline_revision = $2, cells_in_sync = $3,
                 cells_waived = $4
@@ -211,10 +209,9 @@ impl Store {
         plan: Uuid,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let begun = query(
             "update plan_target set begun_at = $1 where plan_id = $2 and target_id = $3 and begun_at is null",
         );
@@ -231,10 +228,9 @@ impl Store {
         plan: Uuid,
         outcomes: &[(CellKey, CellOutcome)],
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         for (key, outcome) in outcomes {
             let put = query(
                 "update plan_cell set outcome = $1
@@ -259,10 +255,9 @@ impl Store {
         stage: TargetStage,
         reason: Option<&str>,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let end = query(
             "update plan_target set stage = $1, reason = $2 where plan_id = $3 and target_id = $4",
         )

@@ -8,7 +8,7 @@ use landfall_model::cell::Cell;
 use super::assets::AssetReport;
 use super::error::StoreError;
 use super::events::{self, NewEvent};
-use super::lease::{self, Lease, LeaseState};
+use super::lease::{Lease, LeaseState};
 use super::{Store, Tell, Unchanged, assets, cells};
 
 /// What came of looking at some of a target's cells. Each cell at most once, in `cells` or in `unchanged`.
@@ -47,10 +47,9 @@ impl Store {
         results: &Results<'_>,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         cells::put_in(&mut tx, lease.target, results.cells).await?;
         cells::saw_in(&mut tx, lease.target, results.unchanged).await?;
         events::append(&mut tx, results.events, now).await?;

@@ -183,10 +183,9 @@ impl Store {
         accounts: &[&RolloutAccount],
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         if is_still(&mut tx, rollout).await? {
             let mut told = vec![Tell::Due, Tell::Events(TargetId::Organization)];
             for account in accounts {
@@ -225,10 +224,9 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         if is_still(&mut tx, rollout).await? {
             let mut told = vec![Tell::Due, Tell::Events(TargetId::Organization)];
             for (account, pin) in to {

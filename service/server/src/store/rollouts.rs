@@ -204,10 +204,9 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         if is_still(&mut tx, rollout).await? {
             change(&mut tx, rollout, state, LANDFALL, reason, now).await?;
             if state == RolloutState::Done {

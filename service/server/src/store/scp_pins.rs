@@ -155,10 +155,9 @@ impl Store {
         accounts: &[&RolloutAccount],
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let Some(revision) = &rollout.wanted.scps else {
             return Ok(LeaseState::Held);
         };
@@ -208,10 +207,9 @@ impl Store {
         if unseen.is_empty() {
             return Ok(LeaseState::Held);
         }
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let mut told = vec![Tell::Due];
         for TargetPin(target, pin) in unseen {
             let seen = query("update scp_pin set seen_at = $1 where scp_target = $2");

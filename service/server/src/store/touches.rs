@@ -13,7 +13,7 @@ use landfall_model::cell::CellKey;
 use landfall_model::ids::{ControlId, Region, TargetId};
 
 use super::error::StoreError;
-use super::lease::{self, Lease, LeaseState, wake_in};
+use super::lease::{self, Lease, wake_in};
 use super::sql::{BadColumn, Builder, Row, Stored, Value, query};
 use super::{Store, Tell, chunks};
 
@@ -128,10 +128,9 @@ impl Store {
         if self.db().one::<TargetTouch>(any.query()).await?.is_none() {
             return Ok(Some(Vec::new()));
         }
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(None);
-        }
+        };
         let touched = tx.all::<TargetTouch>(pending().query()).await?;
         let due = query(
             "update cell set due_at = $1 where target_id = $2 and due_at > $1

@@ -290,10 +290,9 @@ impl Store {
         event: &NewEvent,
         now: Timestamp,
     ) -> Result<LeaseState, StoreError> {
-        let mut tx = self.db().begin().await?;
-        if lease::hold(&mut tx, lease).await? == LeaseState::Lost {
+        let Some(mut tx) = self.under(lease).await? else {
             return Ok(LeaseState::Lost);
-        }
+        };
         let waits = query(
             "update wish set waits_for = $1 where target_id = $2 and (waits_for is null or waits_for <> $1)",
         );
