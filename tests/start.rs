@@ -212,6 +212,7 @@ async fn a_setting_that_cannot_be_used_is_named() {
         ("LANDFALL_LISTEN", "8080", vec!["--listen", "HOST:PORT"]),
         ("LANDFALL_AWS_TIME_SCALE", "0", vec!["--aws-time-scale"]),
         ("LANDFALL_TARGETS_AT_ONCE", "0", vec!["--targets-at-once"]),
+        ("LANDFALL_CALLS_IN_FLIGHT", "0", vec!["--calls-in-flight"]),
     ] {
         let (_sim, _database, mut serve) = server().await;
         serve.set(variable, value);

@@ -16,7 +16,7 @@ use anyhow::{Context, ensure};
 use awsim::world::Settings;
 use awsim::{Options, Sim, Traffic};
 use jiff::SignedDuration;
-use landfall_server::cli::CALLS_IN_FLIGHT;
+use landfall_server::config::CALLS_IN_FLIGHT;
 use landfall_tests::bare;
 use landfall_tests::database::Database;
 use landfall_tests::measure::{Calls, cpu_time, resident};
@@ -28,8 +28,9 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 /// How many times as fast as AWS the stage is set.
 const HASTE: u32 = 600;
 
-/// A setting of the server that is worth comparing.
-const TARGETS_AT_ONCE: &str = "LANDFALL_TARGETS_AT_ONCE";
+/// Settings of the server that are worth comparing.
+const AT_ONCE: [&str; 2] = ["LANDFALL_TARGETS_AT_ONCE", IN_FLIGHT];
+const IN_FLIGHT: &str = "LANDFALL_CALLS_IN_FLIGHT";
 
 /// The server's: what a bare call costs is to be compared with a server's calls.
 #[global_allocator]
@@ -67,9 +68,15 @@ async fn main() -> anyhow::Result<()> {
         "LANDFALL_LOG",
         log.unwrap_or_else(|_| "warn,landfall_server::cli=info".to_owned()),
     );
-    if let Ok(targets) = std::env::var(TARGETS_AT_ONCE) {
-        serve.set(TARGETS_AT_ONCE, targets);
+    for setting in AT_ONCE {
+        if let Ok(count) = std::env::var(setting) {
+            serve.set(setting, count);
+        }
     }
+    let in_flight: usize = match std::env::var(IN_FLIGHT) {
+        Ok(count) => count.parse().context(IN_FLIGHT)?,
+        Err(_) => CALLS_IN_FLIGHT.into(),
+    };
 
     let began = Instant::now();
     let mut process = serve.start();
@@ -149,7 +156,7 @@ async fn main() -> anyhow::Result<()> {
     let of_aws = cpu_time(std::process::id())? - of_aws;
     let made = Calls::so_far(sim.shared()).since(&before);
     let (by_rate, bucket) = made.by_rate();
-    let by_latency = made.by_latency(CALLS_IN_FLIGHT);
+    let by_latency = made.by_latency(in_flight);
     let limit = by_rate.max(by_latency);
     println!("every cell of {accounts} accounts × 17 Regions looked at");
     println!(
@@ -195,9 +202,9 @@ async fn main() -> anyhow::Result<()> {
         throttle: false,
         time_scale: 1,
     });
-    let bare = bare::measure(&sim.url(), CALLS_IN_FLIGHT).await?;
+    let bare = bare::measure(&sim.url(), in_flight).await?;
     println!(
-        "  a bare call of the SDK, {CALLS_IN_FLIGHT} at once, takes {:.3} ms of CPU: ratio {:.2}",
+        "  a bare call of the SDK, {in_flight} at once, takes {:.3} ms of CPU: ratio {:.2}",
         bare.as_secs_f64() * 1_000.0,
         cpu.as_secs_f64() / made.total() as f64 / bare.as_secs_f64()
     );

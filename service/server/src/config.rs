@@ -14,6 +14,9 @@ use url::Url;
 use crate::cli::Command;
 use crate::telemetry::LogFormat;
 
+/// Calls to AWS at once where nobody sets another number.
+pub const CALLS_IN_FLIGHT: u16 = 256;
+
 /// Vends AWS accounts and keeps them as their baseline wants them.
 #[derive(Debug, Parser)]
 #[command(name = "landfall", version, about, propagate_version = true)]
@@ -121,6 +124,16 @@ pub struct ServeSettings {
         value_name = "N"
     )]
     pub targets_at_once: u16,
+    /// How many calls to AWS are under way at once, of all accounts together. More of them look at everything sooner, and take
+    /// a tenth of a MiB each.
+    #[arg(
+        long,
+        env = "LANDFALL_CALLS_IN_FLIGHT",
+        default_value_t = CALLS_IN_FLIGHT,
+        value_parser = clap::value_parser!(u16).range(1..=4_000),
+        value_name = "N"
+    )]
+    pub calls_in_flight: u16,
     /// The SQS queue that AWS's events come through: its URL, or the name of a queue in the security account's home Region;
     /// see deploy/events. Without it drift is found by looking alone.
     #[arg(long, env = "LANDFALL_EVENTS_QUEUE", value_name = "QUEUE")]

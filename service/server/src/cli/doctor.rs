@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::{out, serve};
 use crate::catalogue::Catalogue;
-use crate::config::DoctorSettings;
+use crate::config::{CALLS_IN_FLIGHT, DoctorSettings};
 use crate::doctor::{self, Report};
 use crate::engine::clock::{Clock, SystemClock};
 
@@ -28,7 +28,7 @@ pub(super) async fn run(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
     let url = settings.database.database_url.expose_secret();
     let now = SystemClock.now();
     let (database, remembered) = doctor::examine_database(url, now).await;
-    let cloud = Cloud::open(&zone, serve::CALLS_IN_FLIGHT, Access::default()).await;
+    let cloud = Cloud::open(&zone, CALLS_IN_FLIGHT.into(), Access::default()).await;
     let mut report = doctor::examine(&cloud, &zone, &catalogue, &remembered, now).await;
     report.findings.insert(0, database);
     if settings.json {

@@ -30,8 +30,6 @@ mod tokens;
 mod waivers;
 mod watch;
 
-pub use serve::CALLS_IN_FLIGHT;
-
 /// What `landfall` is to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {

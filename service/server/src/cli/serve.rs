@@ -1,5 +1,6 @@
 //! `landfall serve` and `landfall migrate`.
 
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use landfall_model::creation::CreationPace;
 use landfall_model::landing_zone::LandingZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
+use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -25,9 +27,6 @@ use crate::listening;
 use crate::log_reading::LogReader;
 use crate::store::Store;
 use crate::telemetry;
-
-/// Calls to AWS at once, of all accounts together: what one process can sign and parse, and sockets for it.
-pub const CALLS_IN_FLIGHT: usize = 256;
 
 /// A bootstrap token that is shorter could be guessed.
 const SHORTEST_TOKEN: usize = 32;
@@ -65,7 +64,7 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
     tokio::spawn(stop_on_signal(shutdown.clone())?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let baselines = Arc::new(catalogue.baselines.clone());
-    let cloud = Cloud::open(&zone, CALLS_IN_FLIGHT, Access::default()).await;
+    let cloud = Cloud::open(&zone, settings.calls_in_flight.into(), Access::default()).await;
     cloud.limiter().hasten(settings.aws_time_scale);
     let examiner = Examiner {
         cloud: cloud.clone(),
@@ -89,10 +88,11 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         },
         Uuid::now_v7(),
     );
+    let works = engines_runtime()?;
     let listener_of_events = settings
         .events_queue
-        .map(|queue| tokio::spawn(engine.clone().listen(queue, shutdown.clone())));
-    let engine = tokio::spawn(stops_all(engine.run(shutdown.clone()), shutdown.clone()));
+        .map(|queue| works.spawn(engine.clone().listen(queue, shutdown.clone())));
+    let engine = works.spawn(stops_all(engine.run(shutdown.clone()), shutdown.clone()));
     let api = Api::new(
         store.clone(),
         zone,
@@ -114,8 +114,20 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         listener.await.context("the listener for events panicked")?;
     }
     store.close().await;
+    works.shutdown_background();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the engine runs on: one thread of its own, so that whoever asks the API does not stand in line behind all cells of
+/// all accounts. With more than one, each answer of AWS's wakes a thread that often finds its work taken
+/// (`docs/adr/2026-11-23-engine-has-a-thread.md`).
+fn engines_runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("engine")
+        .enable_all()
+        .build()
 }
 
 /// Whichever part ends first, by itself or by an error, takes the others with it.
