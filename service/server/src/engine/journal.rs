@@ -53,8 +53,8 @@ pub(super) struct Writer<'a> {
 /// The most entries of one transaction.
 const MOST: usize = 256;
 
-/// How long the first entry of a transaction waits for others: less than a call to AWS takes, and many commits saved.
-const MOMENT: Duration = Duration::from_millis(20);
+/// How long the first entry of a transaction waits for others: as long as a short call to AWS takes, and many commits saved.
+const MOMENT: Duration = Duration::from_millis(50);
 /// How long entries wait for others while nobody waits for them: a crash loses looks that are as old, and they are repeated.
 const LULL: Duration = Duration::from_millis(500);
 
