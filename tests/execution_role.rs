@@ -200,7 +200,7 @@ async fn who_is_locked_out_says_so_and_goes_on_when_it_is_let_in() {
     .await;
     let events = store.events(target, 0, 1_000).await;
     let told = events.expect("the store answers").into_iter();
-    let told = told.filter(|event| event.kind == EventKind::Failed);
+    let told = told.filter(|event| event.kind == EventKind::Failed && event.at >= shut_at);
     assert_eq!(told.count(), 1);
     assert_eq!(
         cells().await,
