@@ -170,7 +170,8 @@ fn levels(names: &[&str], further: Option<&str>) -> Levels {
             fs::read_to_string(folder.join(format!("{name}.json"))).expect("the policy is there");
         let text = text
             .replace(r#""${governed_regions}""#, r#""eu-central-1","eu-west-1""#)
-            .replace("${execution_role}", "LandfallExecution");
+            .replace("${execution_role}", "LandfallExecution")
+            .replace("${log_bucket}", "example-logs");
         Attached::new(name, policy(&text))
     }));
     attached.extend(further.map(|text| Attached::new("from-offices", policy(text))));
