@@ -10,7 +10,8 @@ use landfall_tests::database::{both, pause};
 use uuid::Uuid;
 
 use super::cells::{blocked, cell, drifted};
-use super::{MINUTE, add, at, claim_one, enter, put_cells};
+use super::exemptions::governed;
+use super::{MINUTE, add, at, claim_one, put_cells};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn drift_is_listed_the_oldest_first() {
@@ -114,17 +115,7 @@ async fn drift_is_listed_the_oldest_first() {
 async fn what_was_not_looked_at_when_it_was_time_is_not_known() {
     both(async |db| {
         let store = &db.store;
-        let account = add(store, "a@example.com").await;
-        let lease = claim_one(store, at(0)).await;
-        let number = "222222222222".parse().unwrap();
-        assert_eq!(
-            store.adopt(&lease, &number).await.unwrap(),
-            LeaseState::Held
-        );
-        let given_back = store.release(lease, at(0), false, None).await;
-        assert_eq!(given_back.unwrap(), LeaseState::Held);
-        enter(store, &account, Phase::Governed, None).await;
-        let target = account.target();
+        let target = governed(store).await;
         let minute = SignedDuration::from_mins(1);
         let hour = SignedDuration::from_hours(1);
         let (began, due) = (at(2_000), at(2_000) + hour);

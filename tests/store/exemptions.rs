@@ -40,7 +40,7 @@ async fn decided(store: &Store, id: Uuid, decision: Decision, by: &str) -> Exemp
 }
 
 /// A governed account in `Applications/Production` with the number.
-async fn governed(store: &Store) -> TargetId {
+pub(super) async fn governed(store: &Store) -> TargetId {
     let account = add(store, "aws+one@example.com").await;
     let number: AccountId = ACCOUNT.parse().unwrap();
     super::enter(store, &account, Phase::Creating, None).await;

@@ -12,7 +12,7 @@ use landfall_model::creation::CreationPace;
 use landfall_model::landing_zone::LandingZone;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
-use tokio::runtime::{self, Runtime};
+use tokio::runtime::{self, Handle, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -33,6 +33,14 @@ const SHORTEST_TOKEN: usize = 32;
 
 /// Runs the server until it is told to stop.
 pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
+    let works = engines_runtime()?;
+    let ended = Box::pin(serve_on(works.handle(), settings)).await;
+    // However it ended: to drop a runtime would wait for its tasks, which panics in async code.
+    works.shutdown_background();
+    ended
+}
+
+async fn serve_on(works: &Handle, settings: ServeSettings) -> anyhow::Result<ExitCode> {
     let bootstrap = settings.bootstrap_token.as_ref();
     if bootstrap.is_some_and(|token| token.expose_secret().len() < SHORTEST_TOKEN) {
         bail!(
@@ -88,7 +96,6 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         },
         Uuid::now_v7(),
     );
-    let works = engines_runtime()?;
     let listener_of_events = settings
         .events_queue
         .map(|queue| works.spawn(engine.clone().listen(queue, shutdown.clone())));
@@ -114,7 +121,6 @@ pub(super) async fn serve(settings: ServeSettings) -> anyhow::Result<ExitCode> {
         listener.await.context("the listener for events panicked")?;
     }
     store.close().await;
-    works.shutdown_background();
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
